@@ -1,0 +1,164 @@
+"""The roles a connector can play, and all that it sees of us.
+
+A connector plays up to three roles: a `Source` runs until cancelled and brings arrivals, a `Receiver` verifies and reads
+what a provider posts, a `Sender` sends. Every role can `check` itself for `ringmail check`.
+
+What leaves a connector when something goes wrong is one of four errors and no other:
+
+    ConnectorError
+    ├── Unavailable   try again later; `retry_after` seconds if the other side said so
+    ├── Refused       a person must act (wrong password, wrong host name, no such folder); we stop and show it
+    ├── Forged        the proof is missing or wrong; answered 403, nothing is stored
+    └── Unreadable    it can't be understood; the bytes are kept in quarantine
+
+Each message says what was tried, on what, why it failed, and what to do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, runtime_checkable
+
+from interactions.arrivals import Arrival
+from interactions.records import Json
+
+
+class ConnectorError(Exception):
+    """The root of what leaves a connector. `state` is what `/sources` shows."""
+
+    state = "unreachable"
+
+
+class Unavailable(ConnectorError):
+    """The other side can't serve us now; we try again by ourselves."""
+
+    def __init__(self, message: str, retry_after: float | None = None, state: str = "unreachable") -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.state = state
+
+
+class Refused(ConnectorError):
+    """The other side refuses and will go on doing so until a person acts."""
+
+    def __init__(self, message: str, state: str = "misconfigured") -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class Forged(ConnectorError):
+    """A request without a valid proof of its sender."""
+
+
+class Unreadable(ConnectorError):
+    """Bytes that can't be understood; the message is the reason shown in quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a source has read: an opaque state under a key of the connector's choice (a folder's name)."""
+
+    key: str
+    state: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Arrivals that are committed together, with the checkpoint that they reach. At most `BATCH_COUNT_MAX` arrivals and
+    `BATCH_BYTES_MAX` bytes of mail, unless one mail alone is larger. `backfill` marks history: it makes no noise."""
+
+    arrivals: Sequence[Arrival]
+    checkpoint: Checkpoint | None = None
+    backfill: bool = False
+
+
+BATCH_COUNT_MAX = 200
+BATCH_BYTES_MAX = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a batch, after its commit."""
+
+    new: int = 0
+    known: int = 0
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a source says of itself. `state` is one of `ok catching_up needs_reauth throttled unreachable misconfigured`;
+    `done` and `total` count mails of a first read or a gap."""
+
+    state: str
+    detail: str = ""
+    done: int | None = None
+    total: int | None = None
+
+
+class Intake(Protocol):
+    """All that a connector sees of us."""
+
+    async def checkpoint(self, key: str) -> Json | None:
+        """The last committed state under `key`, or None."""
+
+    async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
+        """Which of these mails we have already, to fetch only the others."""
+
+    async def accept(self, batch: Batch) -> Accepted:
+        """Commits the batch. Returns only after the commit: this is the back-pressure."""
+
+    async def report(self, report: Report) -> None:
+        """Says how the source is. Cheap; repeated states are not written again."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Brings arrivals until cancelled. Raises a ConnectorError to be started again (Unavailable) or stopped (Refused)."""
+
+    async def run(self, intake: Intake) -> None: ...
+
+    async def check(self) -> str:
+        """One probe: what was found, in a sentence. Raises Refused or Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """What a provider posted, as it came. `rest` is the path after `/hooks/{source}`, without leading slash; header
+    names are in lower case; `query` is the raw query string; `remote` the peer's address."""
+
+    source: str
+    method: str
+    rest: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookReply:
+    """What the provider expects to hear. It can never steer a call: the body is fixed by the connector."""
+
+    status: int = 200
+    body: bytes = b"{}"
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """Verifies and reads webhooks: plain functions without I/O, so that stored requests can be read again at any time."""
+
+    def verify(self, request: WebhookRequest) -> None:
+        """Raises Forged unless the request proves its sender."""
+
+    def dedup_key(self, request: WebhookRequest) -> str:
+        """Equal for a repeat of the same event, different for different ones. Kept for at least 90 days."""
+
+    def read(self, request: WebhookRequest) -> Sequence[Arrival]:
+        """The arrivals in a verified request. Raises Unreadable."""
+
+    def answer(self, request: WebhookRequest) -> WebhookReply:
+        """The 2xx that the provider expects, given only after the request is stored."""

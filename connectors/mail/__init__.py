@@ -1,0 +1,1 @@
+"""Mail: IMAP in, SMTP out (RFC 9051, RFC 5321). Read `source`, then `sync`, `session`, `protocol`."""

@@ -1,0 +1,1 @@
+"""What the commands of `ringmail` do, one file a command or family."""

@@ -1,0 +1,1 @@
+"""The pages people use: rendered on the server, readable without script."""

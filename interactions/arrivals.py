@@ -1,0 +1,85 @@
+"""What connectors bring: facts from outside, not yet joined to anything we know.
+
+A mail comes as its raw bytes and where it was seen; it is read (`mime.parse`) on the way to the record. A call comes as
+changes, in any order and any number of times; the record is always the fold of all changes stored so far (`calls`).
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from interactions.records import Direction, Json
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where on a server a mail was seen: its folder's name as shown to people, UIDVALIDITY and UID (RFC 9051 §2.3.1)."""
+
+    folder: str
+    uidvalidity: int
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailArrived:
+    """One mail as a server gave it, byte by byte. `received_at` is its INTERNALDATE; `folder_role` a special use
+    (`sent`, `junk`, `archive`, `all`, …) or empty. `seen` is the server's \\Seen flag, which we never change."""
+
+    source: str
+    location: Location
+    raw: bytes
+    received_at: datetime | None = None
+    seen: bool = False
+    folder_role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """One fact about a call. `call_key` names the call at its source; `dedup_key` names the event, so that the
+    same event sent twice is one. `at` is the provider's time, or None where it sends none.
+
+    `event` is one of `ringing`, `answered`, `ended`. Numbers are as the provider wrote them.
+    """
+
+    source: str
+    call_key: str
+    dedup_key: str
+    event: str
+    received_at: datetime
+    at: datetime | None = None
+    direction: Direction | None = None
+    from_number: str = ""
+    to_number: str = ""
+    users: tuple[str, ...] = ()
+    answered_by: str = ""
+    cause: str = ""
+    extra: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SmsArrived:
+    """One SMS, in or out. `sms_key` is the provider's id of the message."""
+
+    source: str
+    sms_key: str
+    received_at: datetime
+    direction: Direction
+    from_number: str
+    to_number: str
+    text: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmsStatusChanged:
+    """What became of an SMS that was sent. It may come before the SMS itself is known."""
+
+    source: str
+    sms_key: str
+    dedup_key: str
+    status: str
+    received_at: datetime
+    at: datetime | None = None
+
+
+Arrival: TypeAlias = MailArrived | CallChanged | SmsArrived | SmsStatusChanged

@@ -1,0 +1,1 @@
+"""The storage floor talks to PostgreSQL: one module a table group, statements beside the functions that run them."""
