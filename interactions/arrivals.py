@@ -23,7 +23,8 @@ class Location:
 @dataclass(frozen=True, slots=True)
 class MailArrived:
     """One mail as a server gave it, byte by byte. `received_at` is its INTERNALDATE; `folder_role` a special use
-    (`sent`, `junk`, `archive`, `all`, …) or empty. `seen` is the server's \\Seen flag, which we never change."""
+    (`sent`, `junk`, `archive`, `all`, …) or empty. `seen` is the server's \\Seen flag, which we never change. `size` is
+    what the server says; larger than `raw`, the mail was cut at the mailbox's limit."""
 
     source: str
     location: Location
@@ -31,6 +32,7 @@ class MailArrived:
     received_at: datetime | None = None
     seen: bool = False
     folder_role: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
