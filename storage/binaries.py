@@ -5,9 +5,9 @@ own PostgreSQL ≥ 15. Only files of the wheels are used, never their Python cod
 imported. If a data folder exists already, the first source of its major version wins.
 
 A child is started through a few lines of Python that give up root, ask Linux to send SIGINT when the thread that
-started them ends (prctl PR_SET_PDEATHSIG: a fast shutdown for postgres), and then become the program. Asking has to come
-after giving up root, which clears the request. Elsewhere than on Linux a killed daemon leaves an orphan; the next start
-stops it.
+started them ends (prctl PR_SET_PDEATHSIG: a fast shutdown for postgres), and become the program. Asking comes after
+giving up root, which clears the request; everything is loaded before, since Python itself may lie where only root can
+read. Elsewhere than on Linux a killed daemon leaves an orphan; the next start stops it.
 
 PostgreSQL refuses to run as root. If we are root, children run under the account that owns the data, otherwise
 `ringmail`, `postgres` or `nobody`, whichever exists first. A wheel that this account cannot reach (below /root) is

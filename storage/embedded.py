@@ -94,6 +94,10 @@ class EmbeddedServer:
             if server is not None:
                 await server.stop()
             lock.release()
+            if isinstance(error, TimeoutError):
+                raise StorageError(
+                    f"The embedded PostgreSQL in {data_dir} does not answer; see its log there."
+                ) from error
             if isinstance(error, OSError):
                 raise not_writable(data_dir, error) from error
             raise
@@ -291,9 +295,8 @@ def _postmaster_of(cluster: Path) -> int | None:
         if Path("/proc/self/cmdline").exists():
             words = command.read_bytes().split(b"\0")
         else:
-            told = subprocess.run(
-                ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, check=False
-            )  # a number, no shell
+            ask = ["/bin/ps", "-ww", "-o", "command=", "-p", str(pid)]
+            told = subprocess.run(ask, capture_output=True, check=False)  # noqa: S603  # a number, no shell
             words = told.stdout.split()
     except (OSError, ValueError):
         return None

