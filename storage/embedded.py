@@ -18,7 +18,7 @@ after it has made sure from its command line that it is of this folder. The serv
 after 5 s with SIGQUIT, which the write-ahead log makes safe. It is never killed with SIGKILL: its children would live
 on. fsync stays on: what was committed survives a power cut.
 
-Limits: postgres.log is emptied only at a start, and only when it is over 10 MB.
+Limits: postgres.log is emptied only when the server starts, and only when it is over 10 MB.
 """
 
 import asyncio
@@ -98,6 +98,8 @@ class EmbeddedServer:
                 raise StorageError(
                     f"The embedded PostgreSQL in {data_dir} does not answer; see its log there."
                 ) from error
+            if isinstance(error, asyncpg.PostgresError):
+                raise StorageError(f"The embedded PostgreSQL in {data_dir} refuses us: {error}.") from error
             if isinstance(error, OSError):
                 raise not_writable(data_dir, error) from error
             raise
@@ -149,9 +151,6 @@ class EmbeddedServer:
                 "Start as the user who made it, or as root."
             )
         self._write_access_files()
-        with suppress(FileNotFoundError):
-            if self.folder.log.stat().st_size > LOG_BYTES_MAX:
-                os.truncate(self.folder.log, 0)
         for attempt in range(BUSY_MEMORY_TRIES):
             log_start = self._spawn()
             if await self._answers():
@@ -205,7 +204,9 @@ class EmbeddedServer:
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(self.folder.log, flags, 0o600), "ab") as log:
-            start = log.tell()
+            if log.tell() > LOG_BYTES_MAX:
+                log.truncate(0)
+            start = log.seek(0, os.SEEK_END)
             command = [
                 self.binaries.program("postgres"),
                 "-D",

@@ -36,7 +36,9 @@ from storage.errors import FolderInUse, StorageError
 
 SOCKET_PATH_BYTES_MAX = 100
 LOCK_BYTES_MAX = 4096
+LOCK_TRIES = 3
 LOCK_READ_TRIES = 10
+LOCK_PAUSE_SECONDS = 0.01
 ROOT_HOME = Path("/var/lib/ringmail")
 _CLUSTER = re.compile(r"pg(\d{2})")
 
@@ -50,16 +52,21 @@ class FolderLock:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise not_writable(data_dir, error) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._descriptor)
-            if error.errno not in {errno.EAGAIN, errno.EACCES}:
-                raise StorageError(
-                    f"The data folder {data_dir} cannot be locked: {error.strerror}. Use a local file system."
-                ) from error
-            holder = read_lock(data_dir)
-            raise FolderInUse(str(data_dir), holder.pid, holder.command) from None
+        for tries_left in reversed(range(LOCK_TRIES)):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in {errno.EAGAIN, errno.EACCES} and tries_left:
+                    time.sleep(LOCK_PAUSE_SECONDS)  # one of our commands may just be looking (`running_dsn`)
+                    continue
+                os.close(self._descriptor)
+                if error.errno not in {errno.EAGAIN, errno.EACCES}:
+                    raise StorageError(
+                        f"The data folder {data_dir} cannot be locked: {error.strerror}. Use a local file system."
+                    ) from error
+                holder = read_lock(data_dir)
+                raise FolderInUse(str(data_dir), holder.pid, holder.command) from None
+            break
         self.write("")
 
     def write(self, dsn: str) -> None:
@@ -92,7 +99,7 @@ def read_lock(data_dir: Path) -> Holder:
             with (data_dir / "lock").open("rb") as lock:
                 content = json.loads(lock.read(LOCK_BYTES_MAX))
             return Holder(int(content["pid"]), str(content["command"]), str(content["dsn"]))
-        time.sleep(0.01)  # the holder may be between emptying and writing
+        time.sleep(LOCK_PAUSE_SECONDS)  # the holder may be between emptying and writing
     return Holder()
 
 

@@ -1,6 +1,7 @@
 """The private server: alone in its folder, alive while its daemon lives, gone when the daemon has gone."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -52,8 +53,8 @@ def data_dir() -> Iterator[Path]:
 async def start(data_dir: Path) -> AsyncIterator[Start]:
     servers: list[EmbeddedServer] = []
 
-    async def one(folder: Path = data_dir) -> EmbeddedServer:
-        servers.append(await EmbeddedServer.start(folder, settings=QUICK))
+    async def one(folder: Path = data_dir, bin_dir: Path | None = None) -> EmbeddedServer:
+        servers.append(await EmbeddedServer.start(folder, bin_dir=bin_dir, settings=QUICK))
         return servers[-1]
 
     yield one
@@ -75,7 +76,7 @@ async def until(holds: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def lives(pid: int) -> bool:
+def lives(pid: int | None) -> bool:
     """A zombie that nobody reaps counts as dead."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -98,8 +99,12 @@ async def test_what_was_committed_is_there_after_a_restart_and_nothing_is_left_r
     assert running_dsn(data_dir) == again.dsn
 
 
-async def test_cyrillic_words_are_lowered_matched_and_stemmed(start: Start) -> None:
-    server = await start()
+SYSTEM = sorted(Path("/usr/lib/postgresql").glob("1[5-9]/bin"))
+
+
+@pytest.mark.parametrize("bin_dir", [None, *SYSTEM])
+async def test_cyrillic_words_are_lowered_matched_and_stemmed(start: Start, bin_dir: Path | None) -> None:
+    server = await start(bin_dir=bin_dir)
 
     assert await ask(server, "SELECT lower('ЁЛКА ЗВОНКИ')") == "ёлка звонки"
     assert await ask(server, "SELECT 'Поставка Кабеля' ILIKE '%КАБЕЛЯ%'")
@@ -163,6 +168,7 @@ async def test_a_killed_server_is_started_again(start: Start) -> None:
     server = await start()
     await ask(server, "CREATE TABLE kept AS SELECT 33 AS n")
     killed = server.pid
+    assert killed is not None
 
     os.kill(killed, signal.SIGKILL)
     await until(lambda: server.pid not in {None, killed})
@@ -177,6 +183,7 @@ async def test_a_killed_server_is_started_again(start: Start) -> None:
 async def test_an_orphan_of_this_folder_is_stopped_before_the_start(start: Start, data_dir: Path) -> None:
     first = await start()
     orphan = first.pid
+    assert first._watch is not None
     first._watch.cancel()  # as if its daemon had died where nothing tells the server of it
     first._lock.release()
 
@@ -185,6 +192,16 @@ async def test_an_orphan_of_this_folder_is_stopped_before_the_start(start: Start
     assert not lives(orphan)
     assert second.pid != orphan
     assert await ask(second, "SELECT 1") == 1
+
+
+async def test_a_daemon_killed_during_initdb_leaves_nothing_that_stops_the_next(start: Start, data_dir: Path) -> None:
+    daemon = subprocess.Popen([sys.executable, "-c", DAEMON, ROOT, data_dir], stdout=subprocess.DEVNULL)
+    await until(lambda: any(data_dir.glob("pg*.init.*/PG_VERSION")))
+
+    daemon.kill()
+    daemon.wait()
+
+    assert await ask(await start(), "SELECT 1") == 1
 
 
 async def test_an_interrupted_initdb_starts_afresh(start: Start, data_dir: Path) -> None:
@@ -246,6 +263,12 @@ def test_a_socket_folder_that_somebody_else_made_open_is_refused(data_dir: Path)
 
     with pytest.raises(StorageError, match="0700"):
         folder.make_socket_folder()
+
+
+def test_a_full_disk_is_called_by_its_name() -> None:
+    told = str(state_folder.not_writable(Path("/srv/mail"), OSError(errno.ENOSPC, "No space left on device")))
+
+    assert "The disk that holds /srv/mail is full" in told
 
 
 def test_a_lock_released_can_be_taken_again(data_dir: Path) -> None:
