@@ -4,6 +4,8 @@
     load      the file → Loaded(settings, warnings)
     loads     the same for a text
 
+A few settings of the machine may come from the environment instead (`config.overrides`).
+
 It fails in one way: `Mistakes`, a list of `Mistake`s. Each is one line for a person: file and line, the dotted path
 with the name of its table, what is wrong and what is allowed. A syntax error hides the rest, since nothing after it
 can be trusted. Secrets are looked up while reading (`config.secrets_at`); no mistake ever shows one.
@@ -22,6 +24,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from config.lines import find_lines
+from config.overrides import merged, read_overrides, variable_of
 from config.secrets_at import Surroundings
 from config.settings import Settings
 from config.tables import is_file
@@ -35,7 +38,8 @@ SECRET_CHARACTERS_MIN = 16
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One thing that is wrong. `path` is dotted (`mailbox[0].poll_seconds`), empty where the whole file is meant;
-    `table` is the `name` of the table it stands in, if it has one."""
+    `table` is the `name` of the table it stands in, if it has one; `file` is the name of a variable where the
+    environment gave the value."""
 
     path: str
     line: int | None
@@ -135,7 +139,7 @@ def _read(text: str, around: Surroundings, file: str) -> Settings:
     except ValueError as error:
         raise Mistakes([_syntax(text, str(error), file)]) from None
     try:
-        settings = Settings.model_validate(raw, context=around)
+        settings = Settings.model_validate(merged(raw, read_overrides(around.environ)), context=around)
     except ValidationError as error:
         found = [(tuple(one["loc"]), str(one["msg"])) for one in error.errors(include_url=False, include_input=False)]
     else:
@@ -143,7 +147,12 @@ def _read(text: str, around: Surroundings, file: str) -> Settings:
         return settings
     # Raised outside of the handler: the error above holds the values that were read, secrets among them.
     lines = find_lines(text)
-    mistakes = [_mistake(where, message, raw, lines, file) for where, message in found]
+    mistakes = [
+        Mistake(_dotted(where), None, message, variable)
+        if (variable := variable_of(where, around.environ))
+        else _mistake(where, message, raw, lines, file)
+        for where, message in found
+    ]
     raise Mistakes(sorted(mistakes, key=lambda one: (one.line or 0, one.path)))
 
 

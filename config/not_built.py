@@ -1,0 +1,73 @@
+"""What can be written into ringmail.toml already, but is not built yet: `ringmail check` and `run` say it plainly.
+
+The configuration is read whole from the first version on, so that a file never has to change its shape. Whoever builds
+one of these takes its lines out here; the test of this module then wants its own line gone too.
+"""
+
+from collections.abc import Iterator
+
+from config.mail_settings import Mailbox
+from config.settings import Settings
+from config.telephony_settings import Telephony
+
+
+def not_built_yet(settings: Settings) -> list[str]:
+    """One sentence for each setting that is used and has no effect yet, with its dotted path, in order of the file."""
+    return [f"{path}: {what}; this is not built yet and has no effect" for path, what in _used(settings)]
+
+
+def _used(settings: Settings) -> Iterator[tuple[str, str]]:
+    single = (
+        (not settings.features.mail_client, "features.mail_client", "switching off e-mail"),
+        (not settings.features.other_interactions, "features.other_interactions", "switching off what is not e-mail"),
+        (not settings.features.review_flags, "features.review_flags", "switching off review"),
+        (
+            "holidays" in settings.hours.model_fields_set and settings.hours.holidays != "",
+            "hours.holidays",
+            "leaving holidays out of answer times",
+        ),
+        (settings.retention.interactions is not None, "retention.interactions", "deleting old interactions"),
+        (settings.mail.auth_servers, "mail.auth_servers", "believing Authentication-Results"),
+        (settings.mail.unproved != "link", "mail.unproved", "treating an unproved sender as a claim"),
+        # The one that must be heard: silence would store what somebody wanted kept out.
+        (settings.mail.never_log, "mail.never_log", "leaving out addresses (their mail WILL be stored)"),
+        (settings.login.oidc is not None, "login.oidc", "sign-in by an identity provider"),
+        (settings.contacts.auto_create != "never", "contacts.auto_create", "making contacts by itself"),
+    )
+    yield from ((path, what) for used, path, what in single if used)
+    for index, mailbox in enumerate(settings.mailboxes):
+        for key, what in _of_mailbox(mailbox):
+            yield f"mailbox[{index}].{key} ({mailbox.name})", what
+    for index, source in enumerate(settings.telephony):
+        for key, what in _of_telephony(source):
+            yield f"telephony[{index}].{key} ({source.name})", what
+    for index, subscriber in enumerate(settings.subscribers):
+        yield f"subscriber[{index}] ({subscriber.name})", "telling other programs of changes"
+    for index, _ in enumerate(settings.rules):
+        yield f"rule[{index}]", "rules on arrival"
+    for index, directory in enumerate(settings.directories):
+        yield f"directory[{index}] ({directory.name})", f"reading contacts from {directory.type}"
+
+
+def _of_mailbox(mailbox: Mailbox) -> Iterator[tuple[str, str]]:
+    if mailbox.oauth is not None:
+        yield "oauth", "logging in by tokens"
+    if mailbox.junk != "ignore":
+        yield "junk", "saving mail of known contacts from Junk"
+    if mailbox.members:
+        yield "members", "showing bodies to some users only (every user WILL see them)"
+    if mailbox.privacy != "shared":
+        yield "privacy", f"privacy {mailbox.privacy!r} (bodies WILL be stored and shown to every user)"
+    if mailbox.handled_elsewhere:
+        yield "handled_elsewhere", "taking the reviewed flag from the server"
+
+
+def _of_telephony(source: Telephony) -> Iterator[tuple[str, str]]:
+    if source.type != "generic":
+        yield "type", f"the provider {source.type!r}"
+    if source.mode == "poll":
+        yield "mode", "fetching the provider's report of calls"
+    if "recordings" in source.model_fields_set and source.recordings == "store":
+        yield "recordings", "storing recordings"
+    if source.map:
+        yield "map", "translating field names"
