@@ -117,7 +117,7 @@ CREATE TABLE feed (
 CREATE INDEX feed_unnumbered ON feed (position) WHERE seq IS NULL;
 
 CREATE TABLE sequencer (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     last_seq bigint NOT NULL DEFAULT 0
 );
 INSERT INTO sequencer DEFAULT VALUES;

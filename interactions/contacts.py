@@ -1,0 +1,99 @@
+"""Who an address belongs to: the choice among its owners.
+
+The rule is never to pick silently among several people. In order:
+
+    own            a mailbox, alias or line of ours, or the address of a user: never a customer
+    email_exact    exactly one contact has the address (phone_exact for a number)
+    …              a person and that person's own partner both have it: the person, whose partner is shown anyway
+    partner_of_all several persons of one partner share it: the partner
+    none           nobody has it, or several who share nothing: no link, the candidates are listed
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from interactions.records import AddressKind, Key
+
+
+class ContactKind(StrEnum):
+    """Партнер, контактное лицо, физическое лицо, пользователь."""
+
+    PARTNER = "partner"
+    CONTACT_PERSON = "contact_person"
+    INDIVIDUAL = "individual"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Employment:
+    """A person serves a partner for a time; open ends are None."""
+
+    partner_id: UUID
+    since: date | None = None
+    until: date | None = None
+
+    def holds(self, at: date) -> bool:
+        return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A contact that has an address, with the partners it works for."""
+
+    contact_id: UUID
+    kind: ContactKind
+    employments: tuple[Employment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which contact an address leads to, by which rule, and who else was possible."""
+
+    contact_id: UUID | None = None
+    rule: str = "none"
+    confidence: str = "none"
+    candidates: tuple[UUID, ...] = ()
+
+
+NOBODY = Match()
+
+
+def choose(key: Key, owners: Sequence[Owner], today: date, *, own: bool = False) -> Match:
+    """The link that follows from the owners of an address."""
+    users = [owner for owner in owners if owner.kind is ContactKind.USER]
+    if own or users:
+        only = users[0].contact_id if len(users) == 1 else None
+        return Match(only, "own", "exact")
+    if not owners:
+        return NOBODY
+    rule = "phone_exact" if key.kind is AddressKind.PHONE else "email_exact"
+    if len(owners) == 1:
+        return Match(owners[0].contact_id, rule, "exact")
+    candidates = tuple(sorted(owner.contact_id for owner in owners))
+    persons = [owner for owner in owners if owner.kind is not ContactKind.PARTNER]
+    partners = {owner.contact_id for owner in owners if owner.kind is ContactKind.PARTNER}
+    if len(persons) == 1 and partners <= _partners(persons[0], today):
+        return Match(persons[0].contact_id, rule, "exact", candidates)
+    shared = set.intersection(*(_partners(owner, today) for owner in owners))
+    if len(shared) == 1:
+        return Match(shared.pop(), "partner_of_all", "exact", candidates)
+    return Match(candidates=candidates)
+
+
+def _partners(owner: Owner, today: date) -> set[UUID]:
+    if owner.kind is ContactKind.PARTNER:
+        return {owner.contact_id}
+    return {job.partner_id for job in owner.employments if job.holds(today)}
+
+
+def partner_at(kind: ContactKind, contact_id: UUID, employments: Iterable[Employment], at: datetime) -> UUID | None:
+    """The partner behind a contact at a moment: itself, or the employer then; of several the one that began last."""
+    if kind is ContactKind.PARTNER:
+        return contact_id
+    held = [job for job in employments if job.holds(at.date())]
+    if not held:
+        return None
+    return max(held, key=lambda job: (job.since or date.min, job.partner_id)).partner_id
