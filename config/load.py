@@ -33,6 +33,7 @@ FILE_NAME = "ringmail.toml"
 CONFIG_BYTES_MAX = 1024 * 1024
 MISTAKES_SHOWN_MAX = 200
 SECRET_CHARACTERS_MIN = 16
+PATH_SAFE = re.compile(r"[A-Za-z0-9._~-]+")  # RFC 3986 §2.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,11 @@ def _dotted(where: tuple[str | int, ...]) -> str:
 def _warn(settings: Settings, around: Surroundings) -> None:
     """What works, but should not stay so."""
     for index, source in enumerate(settings.telephony):
+        if source.secret is not None and source.allow_unsigned and not PATH_SAFE.fullmatch(source.secret.reveal()):
+            around.warnings.append(
+                f"telephony[{index}].secret ({source.name}): holds characters that must be percent-encoded in the path "
+                "of the webhook; letters, digits, '-' and '_' are simpler"
+            )
         if source.secret is not None and len(source.secret.reveal()) < SECRET_CHARACTERS_MIN:
             around.warnings.append(
                 f"telephony[{index}].secret ({source.name}): is shorter than {SECRET_CHARACTERS_MIN} characters and "

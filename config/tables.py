@@ -36,6 +36,7 @@ from config.secrets_at import surroundings_of
 
 TEXT_CHARACTERS_MAX = 2_000
 ITEMS_MAX = 1_000
+KEY_CHARACTERS_COMPARED = 70  # comparing takes the square of it
 
 Fault = tuple[tuple[str | int, ...], str]
 
@@ -90,7 +91,7 @@ def _said_by_us(table: type[Table], one: Any) -> InitErrorDetails:
 
 
 def unknown_key(key: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(key[:KEY_CHARACTERS_COMPARED], known, n=1, cutoff=0.6)
     if near:
         return f"unknown key; did you mean {near[0]!r}?"
     return f"unknown key; known here are {', '.join(sorted(known))}"
@@ -102,7 +103,7 @@ _SENTENCES = {
     "bool_type": "must be true or false, without quotes",
     "int_type": "must be a whole number, without quotes",
     "tuple_type": "must be a list: [ … ]",
-    "dict_type": "must be a table: { … }",
+    "dict_type": "must be a table: {{ … }}",
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
     "too_long": "has too many items; at most {max_length}",
