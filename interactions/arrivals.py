@@ -13,7 +13,7 @@ from interactions.records import Direction, Json
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where on a server a mail was seen: its folder's name as shown to people, UIDVALIDITY and UID (RFC 9051 §2.3.1)."""
+    """Where on a server a mail was seen: its folder's name as people see it, UIDVALIDITY and UID (RFC 9051 §2.3.1)."""
 
     folder: str
     uidvalidity: int

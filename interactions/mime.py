@@ -1,0 +1,223 @@
+"""Bytes to a mail: tolerant, bounded, and never an exception but one (RFC 5322, RFC 2045 to 2049, RFC 2231).
+
+`inspect` is a linear look at what a mail would cost; what is heavy is parsed in a worker process with limits, by the
+same `parse`. Beyond hard bounds `parse` raises TooComplex, and the mail is kept raw in quarantine with that reason.
+
+`parse` is a ladder; each step catches everything the one before may raise:
+
+    1. a native parser, for mails whose headers are plain ASCII as they should be
+    2. the standard library's tolerant one, every access guarded (`mime_careful`)
+    3. the header block read by lines
+
+All steps give the same `Tree` of parts, and one function makes the mail from it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import fast_mail_parser
+
+from interactions.addresses import Mailbox, parse_addresses
+from interactions.bodies import HTML_CHARS_MAX, TEXT_CHARS_MAX, html_to_text
+from interactions.mime_careful import Tree, careful_tree, decode_text, header_lines
+from interactions.mime_headers import attachment_name, importance_of, marks_of, message_ids, read_date
+from interactions.records import Attachment
+
+HEADER_BYTES_MAX = 256 * 1024
+PARTS_MAX = 1000
+DEPTH_MAX = 50
+HEAVY_BYTES = 256 * 1024
+HEAVY_PARTS = 200
+HEAVY_DEPTH = 20
+HEAVY_HEADER_BYTES = 64 * 1024
+SUBJECT_CHARS_MAX = 4000
+REFERENCES_MAX = 100
+ATTACHMENTS_MAX = 500
+
+_BREAK = re.compile(rb"\r?\n\r?\n")
+_UNCLEAN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class TooComplex(Exception):
+    """A mail beyond the hard bounds; the message is the reason shown in quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a mail would cost to parse, estimated from above."""
+
+    size: int
+    header_bytes: int
+    parts: int
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """A mail as it was read. Texts are clean of NUL and lone surrogates; ids are without angle brackets."""
+
+    message_id: str = ""
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    subject: str = ""
+    date: datetime | None = None
+    from_: tuple[Mailbox, ...] = ()
+    sender: tuple[Mailbox, ...] = ()
+    to: tuple[Mailbox, ...] = ()
+    cc: tuple[Mailbox, ...] = ()
+    bcc: tuple[Mailbox, ...] = ()
+    reply_to: tuple[Mailbox, ...] = ()
+    list_id: str = ""
+    marks: tuple[str, ...] = ()
+    importance: str = "normal"
+    body_text: str = ""
+    html: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+
+
+def inspect(raw: bytes) -> Shape:
+    """A linear look: sizes, and how many parts and levels there could be at most."""
+    found = _BREAK.search(raw)
+    header = found.start() if found else len(raw)
+    boundaries = raw.count(b"boundary=") + raw.count(b"boundary =") + raw.count(b"BOUNDARY")
+    boundaries += raw.lower().count(b"message/rfc822") if raw.count(b"822") else 0
+    return Shape(len(raw), header, raw.count(b"\n--"), boundaries)
+
+
+def is_heavy(shape: Shape) -> bool:
+    """Whether a mail is to be parsed apart from the event loop."""
+    return (
+        shape.size > HEAVY_BYTES
+        or shape.header_bytes > HEAVY_HEADER_BYTES
+        or shape.parts > HEAVY_PARTS
+        or shape.depth > HEAVY_DEPTH
+    )
+
+
+def parse(raw: bytes) -> ParsedMail:
+    """Reads a mail. Raises TooComplex beyond the hard bounds, and nothing else."""
+    shape = inspect(raw)
+    if shape.header_bytes > HEADER_BYTES_MAX:
+        raise TooComplex(f"its header is {shape.header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
+    tree = _tree(raw, shape)
+    try:
+        return _mail(tree)
+    except TooComplex:
+        raise
+    except Exception:  # the last rung: whatever is odd about the parts, the header lines are still there
+        return _mail(Tree(headers=header_lines(raw)))
+
+
+def cut(raw: bytes, part: str) -> bytes:
+    """The decoded content of the part at a path such as `1.2`. Raises KeyError where there is none."""
+    for path, node, _ in _leaves(_tree(raw, inspect(raw))):
+        if path == part:
+            return node.content
+    raise KeyError(part)
+
+
+def _tree(raw: bytes, shape: Shape) -> Tree:
+    if raw[: shape.header_bytes].isascii():
+        try:
+            return _native(fast_mail_parser.parse_email_tree(raw))
+        except fast_mail_parser.ParseError:
+            pass
+    return careful_tree(raw, PARTS_MAX, DEPTH_MAX)
+
+
+def _native(root: fast_mail_parser.PyMimePart) -> Tree:
+    """The native parser's tree as ours; an explicit stack, since depth comes from outside."""
+    top = Tree()
+    todo = [(root, top, 1)]
+    count = 0
+    while todo:
+        node, ours, depth = todo.pop()
+        count += 1
+        if count > PARTS_MAX or depth > DEPTH_MAX:
+            raise TooComplex(f"it has more than {PARTS_MAX} parts or is nested deeper than {DEPTH_MAX}")
+        ours.headers = {name.lower(): values for name, values in node.headers.items()}
+        ours.content_type = node.content_type.lower() or "text/plain"
+        ours.filename = node.filename
+        ours.disposition = (node.disposition or "").lower()
+        ours.is_message = node.is_message
+        ours.content = node.content or b""
+        ours.children = [Tree() for _ in node.children]
+        todo.extend((child, mine, depth + 1) for child, mine in zip(node.children, ours.children, strict=True))
+    return top
+
+
+def _leaves(root: Tree) -> Iterator[tuple[str, Tree, bool]]:
+    """Every leaf with its path and whether it lies within an attached message, in order."""
+    stack: list[tuple[str, Tree, bool]] = [("", root, False)]
+    while stack:
+        path, node, within = stack.pop()
+        inside = within or node.is_message
+        if not node.children:
+            yield path or "1", node, within
+            continue
+        stack.extend(
+            (f"{path}.{n + 1}" if path else str(n + 1), node.children[n], inside)
+            for n in reversed(range(len(node.children)))
+        )
+
+
+def _mail(tree: Tree) -> ParsedMail:
+    headers = tree.headers
+    plain: list[str] = []
+    html: list[str] = []
+    attachments: list[Attachment] = []
+    for path, node, within in _leaves(tree):
+        is_text = node.content_type in ("text/plain", "text/html") and node.disposition != "attachment"
+        if is_text and not within and not (node.filename and node.content_type == "text/plain" and plain):
+            text = decode_text(node.content[: 4 * TEXT_CHARS_MAX], node.headers)
+            (plain if node.content_type == "text/plain" else html).append(text)
+        elif len(attachments) < ATTACHMENTS_MAX and (node.content or node.filename):
+            attachments.append(_attachment(len(attachments), path, node))
+    markup = "\n".join(html)[:HTML_CHARS_MAX] or None
+    text = "\n".join(plain).strip()
+    body = text or (html_to_text(markup) if markup else "")
+    people = {
+        name: parse_addresses(_joined(headers, name)) for name in ("from", "sender", "to", "cc", "bcc", "reply-to")
+    }
+    ids = message_ids(_joined(headers, "message-id"))
+    addresses = {box.address for found in people.values() for box in found.mailboxes}
+    replied = [i for i in message_ids(_joined(headers, "in-reply-to")) if i not in addresses]
+    references = [i for i in message_ids(_joined(headers, "references")) if i not in addresses]
+    if len(references) > REFERENCES_MAX:
+        references = references[: REFERENCES_MAX // 2] + references[-REFERENCES_MAX // 2 :]
+    ambiguous = people["from"].ambiguous or len(people["from"].mailboxes) != 1
+    return ParsedMail(
+        message_id=ids[0] if ids else "",
+        in_reply_to=tuple(replied[:REFERENCES_MAX]),
+        references=tuple(references),
+        subject=" ".join(clean(_joined(headers, "subject")).split())[:SUBJECT_CHARS_MAX],
+        date=read_date(_joined(headers, "date")),
+        from_=people["from"].mailboxes,
+        sender=people["sender"].mailboxes,
+        to=people["to"].mailboxes,
+        cc=people["cc"].mailboxes,
+        bcc=people["bcc"].mailboxes,
+        reply_to=people["reply-to"].mailboxes,
+        list_id=clean(_joined(headers, "list-id"))[:500],
+        marks=marks_of(headers, tree.content_type) + (("ambiguous",) if ambiguous else ()),
+        importance=importance_of(headers),
+        body_text=clean(body)[:TEXT_CHARS_MAX],
+        html=clean(markup) if markup else None,
+        attachments=tuple(attachments),
+    )
+
+
+def _attachment(n: int, path: str, node: Tree) -> Attachment:
+    name = attachment_name(node.filename, node.content_type, n)
+    return Attachment(n, name, node.content_type[:200], len(node.content), node.disposition == "inline", path)
+
+
+def _joined(headers: Mapping[str, Sequence[str]], name: str) -> str:
+    return ", ".join(headers.get(name, ()))[:HEADER_BYTES_MAX]
+
+
+def clean(text: str) -> str:
+    """Without NUL, controls and lone surrogates, which no database keeps."""
+    return _UNCLEAN.sub("", text)

@@ -1,0 +1,75 @@
+"""What is put into the search index for a record, and what a person's query means.
+
+Words go through the database's stemmer (one configuration serves Russian and English). Numbers and addresses would not
+survive it, so they become lexemes of their own, made of `[a-z0-9_]` only and safe to write between quotes:
+
+    tel4956329816   one for every ending of a number of four digits and more, so that a *prefix* search finds any
+    tel956329816    fragment of it, in whatever spelling it was typed
+    mail_ivan_40…   an address, with everything but letters and digits as `_` and the code of the character
+
+`parse_query` says which lexemes must be there as prefixes and which words are left for the stemmer. The storage adds
+the first to the stemmed document as they are, and asks for `'lexeme':*`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from interactions.phones import looks_like_number, phone_key
+from interactions.records import AddressKind, Key
+
+FRAGMENT_DIGITS_MIN = 4
+QUERY_CHARS_MAX = 256
+WORDS_CHARS_MAX = 100_000
+_NOT_WORD = re.compile(r"[^a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What to look for: words in any form, and lexemes that must be there as prefixes."""
+
+    words: str = ""
+    prefixes: tuple[str, ...] = ()
+
+
+def fold(text: str) -> str:
+    """The form in which texts are indexed and asked for: lower case, ё as е."""
+    return text.casefold().replace("ё", "е")
+
+
+def lexemes_for(keys: Iterable[Key]) -> list[str]:
+    """The lexemes of a record's addresses."""
+    found: dict[str, None] = {}
+    for key in keys:
+        if key.kind is AddressKind.EMAIL:
+            found[email_lexeme(key.value)] = None
+        else:
+            found.update(dict.fromkeys(phone_lexemes(key.value)))
+    return list(found)
+
+
+def phone_lexemes(number: str) -> list[str]:
+    """Every ending of a number of at least four digits; short codes as they are."""
+    digits = "".join(c for c in number if c.isascii() and c.isdigit())[:32]
+    if len(digits) <= FRAGMENT_DIGITS_MIN:
+        return [f"tel{digits}"] if digits else []
+    return [f"tel{digits[n:]}" for n in range(len(digits) - FRAGMENT_DIGITS_MIN + 1)]
+
+
+def email_lexeme(address: str) -> str:
+    """One lexeme for an address or the beginning of one."""
+    return "mail_" + _NOT_WORD.sub(lambda found: f"_{ord(found.group()):x}_", address.casefold()[:200])
+
+
+def parse_query(q: str, region: str) -> SearchQuery:
+    """Decides whether a query is a number, an address or words."""
+    text = q.strip()[:QUERY_CHARS_MAX]
+    digits = "".join(c for c in text if c.isascii() and c.isdigit())
+    if len(digits) >= 3 and looks_like_number(text):
+        key = phone_key(text, region)
+        if key is not None and key.kind is AddressKind.PHONE:
+            digits = key.value.lstrip("+")
+        return SearchQuery(prefixes=(f"tel{digits}",))
+    if "@" in text and " " not in text:
+        return SearchQuery(prefixes=(email_lexeme(text),))
+    return SearchQuery(words=fold(text))

@@ -1,0 +1,3 @@
+from datetime import datetime
+
+def parse(timestr: str, *, dayfirst: bool | None = ...) -> datetime: ...
