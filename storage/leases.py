@@ -56,12 +56,23 @@ async def acquire(db: Connection, owner: str, names: Sequence[str], limit: int, 
     return sorted((Lease(*row) for row in rows), key=lambda lease: lease.source_id)
 
 
+# Rows under a fence are skipped: waiting for the longest write of one source would, through the rows locked before it,
+# hold up the writes of all others. Nobody can take a fenced row, and the next renewal extends it.
 _RENEW = """
-UPDATE source SET lease_until = now() + make_interval(secs => $4)
-FROM unnest($2::integer[], $3::bigint[]) AS held (id, token)
-WHERE source.id = held.id AND source.lease_token = held.token AND source.lease_owner = $1
-    AND source.removed_at IS NULL AND source.paused_at IS NULL
-RETURNING source.id
+WITH held AS (
+    SELECT id, token FROM unnest($2::integer[], $3::bigint[]) AS held (id, token)
+), ours AS (
+    SELECT source.id FROM source JOIN held ON source.id = held.id AND source.lease_token = held.token
+    WHERE source.lease_owner = $1 AND source.removed_at IS NULL AND source.paused_at IS NULL
+), extensible AS (
+    SELECT source.id FROM source JOIN held ON source.id = held.id AND source.lease_token = held.token
+    WHERE source.lease_owner = $1 AND source.removed_at IS NULL AND source.paused_at IS NULL
+    FOR NO KEY UPDATE OF source SKIP LOCKED
+), extended AS (
+    UPDATE source SET lease_until = now() + make_interval(secs => $4)
+    FROM extensible WHERE source.id = extensible.id
+)
+SELECT id FROM ours
 """
 
 

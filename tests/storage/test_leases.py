@@ -82,6 +82,22 @@ async def test_a_fence_holds_off_the_takeover_until_its_transaction_ends(databas
     assert await database.in_transaction(write) == []
 
 
+async def test_a_renewal_does_not_wait_for_a_write_and_extends_the_others(database: Database) -> None:
+    async with database.connection() as db:
+        held = await leases.acquire(db, "a", NAMES[:2], 9, 20)
+        await expire(db)
+
+    async def write(db: Connection) -> list[Lease]:
+        await leases.fence(db, held[1].source_id, held[1].token)
+        async with asyncio.timeout(10), database.connection() as other:
+            return await leases.renew(other, "a", held, 20)
+
+    assert await database.in_transaction(write) == held
+    async with database.connection() as db:
+        extended = await db.fetch("SELECT id FROM source WHERE lease_until > now()")
+    assert [row["id"] for row in extended] == [held[0].source_id]
+
+
 async def test_a_released_source_is_free_at_once_and_its_old_token_is_stale(database: Database) -> None:
     async with database.connection() as db:
         held = await leases.acquire(db, "a", NAMES[:1], 9, 20)
