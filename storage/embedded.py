@@ -19,6 +19,8 @@ after 5 s with SIGQUIT, which the write-ahead log makes safe. It is never killed
 on. fsync stays on: what was committed survives a power cut.
 
 Limits: postgres.log is emptied only when the server starts, and only when it is over 10 MB.
+The programs of the last major version are not kept beside the data: before a wheel of a newer major is installed, the
+database is to be dumped, and restored into a new data folder.
 """
 
 import asyncio

@@ -9,7 +9,8 @@
 `home` is data_dir. The exception: we are root, and the account that the server runs under cannot pass through data_dir
 (it lies below /root, or is closed to others). Then `home` is /var/lib/ringmail/<hash of data_dir>, for we never change
 the mode or the owner of a folder that we did not make. A data_dir that is made here by root is open to pass through and
-closed to read (0711).
+closed to read (0711). Where the first start made the database it is looked for ever after, even if modes have changed;
+moving or copying data_dir does not take along what lies aside.
 
 A Unix socket's path is limited to some 100 bytes. If it would be longer, the socket lies in a private folder below
 XDG_RUNTIME_DIR or the folder for temporary files.
@@ -192,9 +193,21 @@ def make_data_dir(data_dir: Path) -> Path:
 def settle(data_dir: Path) -> StateFolder:
     """Chooses home and account. The caller holds the lock."""
     aside = ROOT_HOME / short_hash(data_dir)
-    clusters = [*sorted(data_dir.glob("pg[0-9][0-9]")), *sorted(aside.glob("pg[0-9][0-9]"))] if is_root() else []
-    account = choose_account(*clusters, data_dir)
-    if can_reach(account, data_dir):
+    here = _clusters(data_dir) if is_root() else []
+    there = _clusters(aside) if is_root() else []
+    if here and there:
+        raise StorageError(
+            f"There is a database in {data_dir} and one in {aside}, and only you can tell which is the right one. "
+            "Move the other folder away and start again."
+        )
+    account = choose_account(*here, *there, data_dir)
+    # A database stays where it was made. Modes may change later, and choosing anew would quietly start an empty one.
+    if here and not can_reach(account, data_dir):
+        raise StorageError(
+            f"The database in {data_dir} runs as {account.name}, which can no longer pass through that folder. "
+            f"Let it through again (chmod o+x on {data_dir} or the closed folder above it), or move the folder."
+        )
+    if not there and can_reach(account, data_dir):
         return StateFolder(data_dir, account)
     try:
         ROOT_HOME.mkdir(mode=0o711, exist_ok=True)
@@ -207,6 +220,10 @@ def settle(data_dir: Path) -> StateFolder:
             "Choose a data_dir that this account can pass through, for example below /srv."
         )
     return StateFolder(aside, account)
+
+
+def _clusters(home: Path) -> list[Path]:
+    return sorted(home.glob("pg[0-9][0-9]"))
 
 
 def is_root() -> bool:

@@ -331,3 +331,36 @@ async def test_a_folder_closed_to_the_account_keeps_its_mode_and_the_cluster_lie
     assert await ask(server, "SELECT 1") == 1
     await server.stop()
     subprocess.run(["rm", "-r", server.folder.home], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that others cannot pass")
+async def test_a_database_in_a_folder_closed_later_is_refused_rather_than_begun_anew(
+    start: Start, data_dir: Path
+) -> None:
+    data_dir.mkdir()
+    data_dir.chmod(0o711)
+    server = await start()
+    await server.stop()
+    data_dir.chmod(0o700)
+
+    with pytest.raises(StorageError, match="can no longer pass"):
+        await start()
+
+    assert not (state_folder.ROOT_HOME / state_folder.short_hash(data_dir)).exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that others cannot pass")
+async def test_a_database_that_lies_aside_is_found_after_its_folder_was_opened(start: Start, data_dir: Path) -> None:
+    data_dir.mkdir(mode=0o700)
+    server = await start()
+    try:
+        await ask(server, "CREATE TABLE kept AS SELECT 33 AS n")
+        await server.stop()
+        data_dir.chmod(0o711)
+
+        again = await start()
+
+        assert await ask(again, "SELECT n FROM kept") == 33
+        await again.stop()
+    finally:
+        subprocess.run(["rm", "-r", server.folder.home], check=True)
