@@ -1,3 +1,4 @@
+# ruff: noqa: N818  # names are those of asyncpg
 # Of asyncpg's some two hundred exceptions, those that Ringmail names.
 class PostgresError(Exception):
     sqlstate: str

@@ -1,3 +1,4 @@
+# ruff: noqa: ASYNC109  # parameters are those of asyncpg
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from types import TracebackType
 from typing import Any
