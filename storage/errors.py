@@ -17,23 +17,23 @@ class StorageError(Exception):
     """Anything the storage refuses or fails to do."""
 
 
-class NotFound(StorageError):  # noqa: N818  # reads as the statement it is at every `except`
+class NotFound(StorageError):
     """No such row."""
 
 
-class Conflict(StorageError):  # noqa: N818  # see NotFound
+class Conflict(StorageError):
     """Changed by somebody else in between, or the key is taken."""
 
 
-class StorageDown(StorageError):  # noqa: N818  # see NotFound
+class StorageDown(StorageError):
     """The database is away: connection refused, lost or timed out, disk full, too many clients."""
 
 
-class Stale(StorageError):  # noqa: N818  # see NotFound
+class Stale(StorageError):
     """A newer lease exists; whatever the holder of the older one was about to write must not be written."""
 
 
-class DatabaseNewer(StorageError):  # noqa: N818  # see NotFound
+class DatabaseNewer(StorageError):
     """The database knows migrations that this program does not."""
 
     def __init__(self, database: str, program: str) -> None:
@@ -45,7 +45,7 @@ class DatabaseNewer(StorageError):  # noqa: N818  # see NotFound
         self.program = program
 
 
-class FolderInUse(StorageError):  # noqa: N818  # see NotFound
+class FolderInUse(StorageError):
     """Another process holds the lock of the data folder. `pid` is None if it did not say who it is."""
 
     def __init__(self, folder: str, pid: int | None, command: str) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: N818  # names are those of asyncpg
 # Of asyncpg's some two hundred exceptions, those that Ringmail names.
 class PostgresError(Exception):
     sqlstate: str
