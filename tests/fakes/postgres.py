@@ -10,7 +10,6 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Coroutine
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,15 +17,11 @@ import asyncpg
 
 from storage.database import Database
 from storage.embedded import EmbeddedServer
-from storage.migrate import migrate, read_migrations
+from storage.migrate import migrate
 
 T = TypeVar("T")
 TEMPLATE = "ringmail_template"
 CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB"}
-_RESERVED = (
-    "only boolean PRIMARY KEY DEFAULT true CHECK (only)",
-    '"only" boolean PRIMARY KEY DEFAULT true CHECK ("only")',
-)
 
 
 class Cluster:
@@ -77,21 +72,9 @@ class Cluster:
         await self._run(f"CREATE DATABASE {TEMPLATE}")
         database = await Database.open(self.dsn(TEMPLATE))
         try:
-            await self._migrate(database)
+            await migrate(database)
         finally:
             await database.close()
-
-    async def _migrate(self, database: Database) -> None:
-        # 0003_flow calls a column `only`, a reserved word, and so cannot be applied; its own test says so. Until it is
-        # mended the template is made with the word quoted, so that one mistake does not fail every test there is.
-        originals = read_migrations()
-        mended = [replace(one, sql=one.sql.replace(*_RESERVED)) for one in originals]
-        await migrate(database, mended)
-        async with database.connection() as db:
-            for one in originals:
-                await db.execute(
-                    "UPDATE schema_migration SET checksum = $2 WHERE version = $1", one.version, one.checksum
-                )
 
     async def _run(self, statement: str) -> None:
         db = await asyncpg.connect(self.dsn("postgres"))
