@@ -1,8 +1,8 @@
 """A call is the fold of all its events: any order and any repetition give the same record.
 
 Only order-free operators are used: the earliest or latest time, the union, and where two events name different values
-the one with the higher rank of event, then the later time, then the larger key. A repeat (same `dedup_key`) counts once,
-with the moment it was first received.
+the one with the higher rank of event, then the later time, then the larger key. A repeat (same `dedup_key`) counts
+once, with the moment it was first received.
 
     event      rank  state        |  ended without an answer: direction and cause → result
     ringing      1   ringing      |  incoming  busy → busy, anything else → missed

@@ -1,0 +1,141 @@
+"""Addresses and the links that follow from their owners.
+
+An address row exists for every e-mail and number that was ever seen or given to a contact. It carries the resolved link,
+so that looking up who is behind it is one read, and giving it to somebody re-matches all its history with one update.
+
+Whoever admits arrivals holds the rows FOR SHARE, whoever changes owners updates them: a link never gets lost between.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from uuid import UUID, uuid4
+
+from interactions.admission import KnownAddress
+from interactions.contacts import ContactKind, Employment, Match, Owner, choose
+from interactions.records import AddressKind, Key
+from storage.database import Connection
+
+ADD_MISSING = """
+INSERT INTO address (id, kind, value)
+SELECT i, k, v FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (i, k, v)
+ORDER BY k, v
+ON CONFLICT (kind, value) DO NOTHING
+"""
+
+HOLD = """
+SELECT a.id, a.kind, a.value, a.own, a.contact_id, c.kind AS contact_kind, c.responsible_id
+FROM address a LEFT JOIN contact c ON c.id = a.contact_id
+WHERE (a.kind, a.value) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+ORDER BY a.kind, a.value
+FOR SHARE OF a
+"""
+
+EMPLOYMENTS = """
+SELECT person_id, partner_id, since, until FROM employment WHERE person_id = ANY($1::uuid[])
+"""
+
+
+async def claim(db: Connection, keys: Collection[Key]) -> dict[Key, KnownAddress]:
+    """The stored address of every key, made where it is missing; held until the transaction ends."""
+    ordered = sorted(set(keys))
+    if not ordered:
+        return {}
+    kinds = [key.kind.value for key in ordered]
+    values = [key.value for key in ordered]
+    rows = await db.fetch(HOLD, kinds, values)
+    if len(rows) < len(ordered):
+        await db.execute(ADD_MISSING, [uuid4() for _ in ordered], kinds, values)
+        rows = await db.fetch(HOLD, kinds, values)
+    jobs = await employments(db, [row["contact_id"] for row in rows if row["contact_id"]])
+    found = {}
+    for row in rows:
+        key = Key(AddressKind(row["kind"]), row["value"])
+        kind = ContactKind(row["contact_kind"]) if row["contact_kind"] else None
+        found[key] = KnownAddress(
+            row["id"], key, row["own"], row["contact_id"], kind, row["responsible_id"], jobs.get(row["contact_id"], ())
+        )
+    return found
+
+
+async def employments(db: Connection, person_ids: Sequence[UUID]) -> dict[UUID, tuple[Employment, ...]]:
+    """For whom these persons work or worked."""
+    if not person_ids:
+        return {}
+    found: dict[UUID, tuple[Employment, ...]] = {}
+    for row in await db.fetch(EMPLOYMENTS, list(set(person_ids))):
+        job = Employment(row["partner_id"], row["since"], row["until"])
+        found[row["person_id"]] = (*found.get(row["person_id"], ()), job)
+    return found
+
+
+HOLD_FOR_CHANGE = """
+SELECT id, kind, value, own FROM address WHERE id = ANY($1::uuid[]) ORDER BY kind, value FOR UPDATE
+"""
+
+OWNERS = """
+SELECT o.address_id, c.id, c.kind FROM address_owner o JOIN contact c ON c.id = o.contact_id
+WHERE o.address_id = ANY($1::uuid[]) AND c.deleted_at IS NULL AND c.merged_into IS NULL
+  AND (o.until IS NULL OR o.until > $2)
+"""
+
+SET_LINK = """
+UPDATE address SET contact_id = new.contact_id, rule = new.rule, confidence = new.confidence,
+       candidates = ARRAY(SELECT jsonb_array_elements_text(new.candidates)::uuid)
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
+     AS new (id, contact_id, rule, confidence, candidates)
+WHERE address.id = new.id
+"""
+
+# The partner at the time follows the link for rows without a manual choice; of several employers the latest begun.
+SET_PARTNERS = """
+UPDATE participant p SET partner_id = CASE WHEN c.kind = 'partner' THEN c.id ELSE (
+    SELECT e.partner_id FROM employment e
+    WHERE e.person_id = c.id AND (e.since IS NULL OR e.since <= i.occurred_at::date)
+      AND (e.until IS NULL OR e.until > i.occurred_at::date)
+    ORDER BY e.since DESC NULLS LAST, e.partner_id DESC LIMIT 1) END
+FROM address a LEFT JOIN contact c ON c.id = a.contact_id, interaction i
+WHERE a.id = ANY($1::uuid[]) AND p.address_id = a.id AND i.id = p.interaction_id AND p.contact_id IS NULL
+"""
+
+
+async def resolve(db: Connection, address_ids: Collection[UUID], today: date) -> None:
+    """Works out the link of these addresses anew from their owners, and with it all their history."""
+    if not address_ids:
+        return
+    held = await db.fetch(HOLD_FOR_CHANGE, list(address_ids))
+    rows = await db.fetch(OWNERS, [row["id"] for row in held], today)
+    jobs = await employments(db, [row["id"] for row in rows])
+    owners: dict[UUID, list[Owner]] = {}
+    for row in rows:
+        owner = Owner(row["id"], ContactKind(row["kind"]), jobs.get(row["id"], ()))
+        owners.setdefault(row["address_id"], []).append(owner)
+    links: Mapping[UUID, Match] = {
+        row["id"]: choose(Key(AddressKind(row["kind"]), row["value"]), owners.get(row["id"], []), today, own=row["own"])
+        for row in held
+    }
+    matches = list(links.values())
+    await db.execute(
+        SET_LINK,
+        list(links),
+        [match.contact_id for match in matches],
+        [match.rule for match in matches],
+        [match.confidence for match in matches],
+        [[str(one) for one in match.candidates] for match in matches],
+    )
+    await db.execute(SET_PARTNERS, list(links))
+
+
+MARK_OWN = """
+WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w (kind, value))
+UPDATE address SET own = (kind, value) IN (SELECT kind, value FROM wanted)
+WHERE own <> ((kind, value) IN (SELECT kind, value FROM wanted))
+RETURNING id
+"""
+
+
+async def mark_own(db: Connection, keys: Collection[Key], today: date) -> None:
+    """Makes these keys, and no others, our own side: mailboxes, aliases and lines of the configuration."""
+    await claim(db, keys)
+    ordered = sorted(set(keys))
+    rows = await db.fetch(MARK_OWN, [key.kind.value for key in ordered], [key.value for key in ordered])
+    await resolve(db, [row["id"] for row in rows], today)

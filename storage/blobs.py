@@ -1,0 +1,119 @@
+"""Files named by their content (SHA-256): raw mails and attachments.
+
+On a disk of our own, all new files of a batch go into one pack file with one flush, and a row says where in it each lies:
+a flush per mail would make a first read wait for the disk ten times as long. Where several daemons share no disk
+(`Blobs(None)`), the bytes are in the database.
+
+The pack is durable before the rows that name it are written. A crash in between leaves a pack that no row names; it does
+no harm and is swept. The files are bytes only: names from mails never reach the file system.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from uuid import uuid4
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+KNOWN = """
+SELECT sha256 FROM blob WHERE sha256 = ANY($1::bytea[])
+"""
+
+ADD = """
+INSERT INTO blob (sha256, size, store, pack, start, bytes)
+SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bytea[])
+ON CONFLICT (sha256) DO NOTHING
+"""
+
+FIND = """
+SELECT size, store, pack, start, bytes FROM blob WHERE sha256 = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where new bytes lie, to be written as a row in the transaction that needs them."""
+
+    sha256: bytes
+    size: int
+    store: str
+    pack: str | None = None
+    start: int | None = None
+    content: bytes | None = None
+
+
+class Blobs:
+    """The store. `folder` is None where the bytes belong into the database."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    async def keep(self, db: Connection, contents: Sequence[bytes]) -> list[Stored]:
+        """Makes bytes durable; those that are there already are left out. To be called before the transaction."""
+        by_hash = {sha256(content).digest(): content for content in contents}
+        known = {row["sha256"] for row in await db.fetch(KNOWN, list(by_hash))}
+        new = {digest: content for digest, content in by_hash.items() if digest not in known}
+        if not new:
+            return []
+        if self._folder is None:
+            return [Stored(digest, len(content), "database", content=content) for digest, content in new.items()]
+        name = uuid4().hex
+        pack = f"{name[:2]}/{name}.pack"
+        await asyncio.to_thread(_write, self._folder / pack, list(new.values()))
+        stored, start = [], 0
+        for digest, content in new.items():
+            stored.append(Stored(digest, len(content), "pack", pack, start))
+            start += len(content)
+        return stored
+
+    async def read(self, db: Connection, digest: bytes) -> bytes:
+        """The bytes under a hash."""
+        row = await db.fetchrow(FIND, digest)
+        if row is None:
+            raise NotFound(f"no file with the content {digest.hex()[:12]}… is stored")
+        if row["store"] == "database":
+            return bytes(row["bytes"])
+        if self._folder is None:
+            raise NotFound("this file lies in the data folder of another daemon")
+        return await asyncio.to_thread(_read, self._folder / row["pack"], row["start"], row["size"])
+
+
+async def add_all(db: Connection, stored: Sequence[Stored]) -> None:
+    """Writes the rows of what was kept."""
+    if stored:
+        await db.execute(
+            ADD,
+            [one.sha256 for one in stored],
+            [one.size for one in stored],
+            [one.store for one in stored],
+            [one.pack for one in stored],
+            [one.start for one in stored],
+            [one.content for one in stored],
+        )
+
+
+def _write(path: Path, contents: Sequence[bytes]) -> None:
+    """A new file, flushed with its folder before it has its name."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    with temporary.open("wb") as file:
+        for content in contents:
+            file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(path: Path, start: int, size: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(size)

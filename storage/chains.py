@@ -1,0 +1,191 @@
+"""Chains, and the ids of mails that lead to them.
+
+Folders and daemons admit at the same time, so `claim` locks what a decision rests on before it is read: first the rows
+of all ids, in sorted order (ids never seen get a row too), then the chains they lead to, in sorted order, and then it
+looks once more, because a chain may have been merged while we waited for it. A deadlock that remains possible makes the
+whole admission run again; that is safe, since deciding is pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from interactions.chains import ChainFacts, Known, Placement, Threadable
+from interactions.records import Interaction
+from storage.database import Connection
+
+ADD_REFS = """
+INSERT INTO message_ref (ref) SELECT r FROM unnest($1::bytea[]) AS new (r) ORDER BY r ON CONFLICT (ref) DO NOTHING
+"""
+
+LOCK_REFS = """
+SELECT ref FROM message_ref WHERE ref = ANY($1::bytea[]) ORDER BY ref FOR UPDATE
+"""
+
+OWNERS = """
+SELECT m.ref, i.chain_id FROM message_ref m JOIN interaction i ON i.id = m.interaction_id
+WHERE m.ref = ANY($1::bytea[])
+"""
+
+AWAITED = """
+SELECT w.ref, w.subject_key, i.chain_id FROM message_awaited w JOIN interaction i ON i.id = w.interaction_id
+WHERE w.ref = ANY($1::bytea[])
+   OR (w.ref, w.subject_key) IN (SELECT * FROM unnest($2::bytea[], $3::bytea[]))
+"""
+
+LOCK_CHAINS = """
+SELECT id, first_at, merged_into FROM chain WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
+"""
+
+LOOKS_MAX = 5
+
+
+async def claim(db: Connection, mails: Sequence[Threadable]) -> Known:
+    """All that is stored about the ids of these mails, locked until the transaction ends."""
+    own = sorted({mail.ref for mail in mails if mail.ref})
+    refs = sorted({*own, *(parent for mail in mails for parent in mail.parents)})
+    waits = sorted({(parent, mail.subject_key) for mail in mails for parent in mail.parents})
+    if refs:
+        await db.execute(ADD_REFS, refs)
+        await db.fetch(LOCK_REFS, refs)
+    held: dict[UUID, ChainFacts] = {}
+    for _ in range(LOOKS_MAX):
+        owners = {row["ref"]: row["chain_id"] for row in await db.fetch(OWNERS, refs)}
+        rows = await db.fetch(AWAITED, own, [ref for ref, _ in waits], [key for _, key in waits])
+        awaited = {(row["ref"], row["subject_key"]): row["chain_id"] for row in rows}
+        wanted = {*owners.values(), *awaited.values()}
+        if wanted <= held.keys():
+            break
+        rows = await db.fetch(LOCK_CHAINS, sorted(wanted - held.keys()))
+        held.update({row["id"]: ChainFacts(row["id"], row["first_at"]) for row in rows})
+    return Known(owners, awaited, {chain_id: held[chain_id] for chain_id in wanted})
+
+
+SAVE_OWNERS = """
+UPDATE message_ref SET interaction_id = new.i FROM unnest($1::bytea[], $2::uuid[]) AS new (r, i)
+WHERE message_ref.ref = new.r AND message_ref.interaction_id IS NULL
+"""
+
+SAVE_AWAITED = """
+INSERT INTO message_awaited (ref, subject_key, interaction_id)
+SELECT r, k, i FROM unnest($1::bytea[], $2::bytea[], $3::uuid[]) AS new (r, k, i)
+ORDER BY r, k ON CONFLICT (ref, subject_key) DO NOTHING
+"""
+
+
+async def save_refs(db: Connection, mails: Sequence[Threadable], placement: Placement) -> None:
+    """Remembers which mail has which id, and which ids are waited for."""
+    owned: dict[bytes, UUID] = {}
+    for mail in mails:
+        if mail.ref is not None:
+            owned.setdefault(mail.ref, mail.interaction_id)
+    if owned:
+        await db.execute(SAVE_OWNERS, list(owned), list(owned.values()))
+    if placement.awaits:
+        refs, keys = zip(*placement.awaits, strict=True)
+        await db.execute(SAVE_AWAITED, list(refs), list(keys), list(placement.awaits.values()))
+
+
+EXTEND = """
+INSERT INTO chain (id, root_id, first_at, last_at, size)
+SELECT c, r, f, l, s FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::int[])
+       AS new (c, r, f, l, s)
+ORDER BY c
+ON CONFLICT (id) DO UPDATE SET
+    root_id = CASE WHEN (excluded.first_at, excluded.root_id) < (chain.first_at, chain.root_id)
+                   THEN excluded.root_id ELSE chain.root_id END,
+    first_at = least(chain.first_at, excluded.first_at),
+    last_at = greatest(chain.last_at, excluded.last_at),
+    size = chain.size + excluded.size
+"""
+
+
+async def extend(db: Connection, members: Sequence[Interaction]) -> None:
+    """Makes the chains of new members, or lets those that are there grow. To be called before the members are written."""
+    roots: dict[UUID, tuple[datetime, UUID]] = {}
+    last: dict[UUID, datetime] = {}
+    size: dict[UUID, int] = {}
+    for member in members:
+        chain_id, place = member.chain_id, (member.occurred_at, member.id)
+        roots[chain_id] = min(roots.get(chain_id, place), place)
+        last[chain_id] = max(last.get(chain_id, member.occurred_at), member.occurred_at)
+        size[chain_id] = size.get(chain_id, 0) + 1
+    ids = list(roots)
+    await db.execute(
+        EXTEND,
+        ids,
+        [roots[c][1] for c in ids],
+        [roots[c][0] for c in ids],
+        [last[c] for c in ids],
+        [size[c] for c in ids],
+    )
+
+
+MOVE_MEMBERS = """
+UPDATE interaction SET chain_id = new.target, version = version + 1, updated_at = now()
+FROM unnest($1::uuid[], $2::uuid[]) AS new (source, target) WHERE interaction.chain_id = new.source
+"""
+
+JOIN_SUMMARIES = """
+WITH lost AS (
+    SELECT new.target, min(c.first_at) AS first_at, max(c.last_at) AS last_at, sum(c.size)::int AS size,
+           (array_agg(c.root_id ORDER BY c.first_at, c.root_id))[1] AS root_id,
+           (array_agg(c.subject_id) FILTER (WHERE c.subject_id IS NOT NULL))[1] AS subject_id
+    FROM unnest($1::uuid[], $2::uuid[]) AS new (source, target) JOIN chain c ON c.id = new.source GROUP BY new.target)
+UPDATE chain SET
+    root_id = CASE WHEN (lost.first_at, lost.root_id) < (chain.first_at, chain.root_id)
+                   THEN lost.root_id ELSE chain.root_id END,
+    first_at = least(chain.first_at, lost.first_at), last_at = greatest(chain.last_at, lost.last_at),
+    size = chain.size + lost.size, subject_id = coalesce(chain.subject_id, lost.subject_id)
+FROM lost WHERE chain.id = lost.target
+"""
+
+REDIRECT = """
+UPDATE chain SET merged_into = new.target FROM unnest($1::uuid[], $2::uuid[]) AS new (source, target)
+WHERE chain.id = new.source OR chain.merged_into = new.source
+"""
+
+
+async def merge(db: Connection, merged: Mapping[UUID, UUID]) -> None:
+    """Moves the members of chains into others; what is left is a redirect that leads to the end in one step."""
+    if not merged:
+        return
+    sources, targets = list(merged), list(merged.values())
+    await db.execute(MOVE_MEMBERS, sources, targets)
+    await db.execute(JOIN_SUMMARIES, sources, targets)
+    await db.execute(REDIRECT, sources, targets)
+
+
+# Open: a member to review or on control, or an open subject. Parties: the same contact, else the same address.
+OPEN_OF_PARTY = """
+SELECT DISTINCT c.id FROM participant p JOIN interaction i ON i.id = p.interaction_id JOIN chain c ON c.id = i.chain_id
+LEFT JOIN subject s ON s.id = c.subject_id
+WHERE (p.address_id = $1 OR ($2::uuid IS NOT NULL AND (p.contact_id = $2 OR p.address_id IN (
+          SELECT id FROM address WHERE contact_id = $2))))
+  AND i.occurred_at > $3 AND i.deleted_at IS NULL
+  AND c.last_at > $3 AND c.last_at <= $4
+  AND (s.state = 'open' OR EXISTS (
+          SELECT 1 FROM interaction m WHERE m.chain_id = c.id AND m.deleted_at IS NULL AND (NOT m.reviewed OR m.on_control)))
+LIMIT 2
+"""
+
+
+async def open_of_party(
+    db: Connection, address_id: UUID, contact_id: UUID | None, at: datetime, join_hours: float
+) -> UUID | None:
+    """The one open chain of a party whose last member is younger than `join_hours`; None if there are none or several."""
+    rows = await db.fetch(
+        OPEN_OF_PARTY, address_id, contact_id, at - timedelta(hours=join_hours), at + timedelta(hours=1)
+    )
+    return rows[0]["id"] if len(rows) == 1 else None
+
+
+FINAL = """
+SELECT coalesce(merged_into, id) FROM chain WHERE id = $1
+"""
+
+
+async def final(db: Connection, chain_id: UUID) -> UUID | None:
+    """Where a chain is now, redirects followed; None if there never was such a chain."""
+    found: UUID | None = await db.fetchval(FINAL, chain_id)
+    return found

@@ -1,0 +1,66 @@
+"""Mailboxes and telephony sources: their rows, and the truth about how they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from storage.database import Connection
+
+ADD = """
+INSERT INTO source (name, kind, type) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, type = excluded.type, removed_at = NULL
+"""
+
+RETIRE = """
+UPDATE source SET removed_at = now() WHERE removed_at IS NULL AND NOT (name = ANY($1::text[]))
+"""
+
+REPORT = """
+UPDATE source SET state = $2, detail = $3, next_try_at = $4, done = coalesce($5, done), total = coalesce($6, total),
+    state_since = CASE WHEN state = $2 THEN state_since ELSE now() END,
+    last_success_at = CASE WHEN $2 = 'ok' THEN now() ELSE last_success_at END
+WHERE name = $1
+"""
+
+LIST = """
+SELECT s.name, s.kind, s.type, CASE WHEN s.paused_at IS NULL THEN s.state ELSE 'paused' END, s.detail, s.state_since,
+       s.next_try_at, s.done, s.total, s.last_success_at, s.audited_at
+FROM source s WHERE s.removed_at IS NULL ORDER BY s.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One source as `/sources` and `status` show it."""
+
+    name: str
+    kind: str
+    type: str
+    state: str
+    detail: str
+    since: datetime
+    next_try_at: datetime | None
+    done: int | None
+    total: int | None
+    last_success_at: datetime | None
+    audited_at: datetime | None
+
+
+async def save_all(db: Connection, sources: Sequence[tuple[str, str, str]]) -> None:
+    """Makes the rows of configured sources (name, kind, type); others are retired, their history stays."""
+    names = [name for name, _, _ in sources]
+    await db.execute(ADD, names, [kind for _, kind, _ in sources], [kind for _, _, kind in sources])
+    await db.execute(RETIRE, names)
+
+
+async def report(
+    db: Connection, name: str, state: str, detail: str = "", next_try_at: datetime | None = None,
+    done: int | None = None, total: int | None = None,
+) -> None:  # fmt: skip
+    """Writes how a source is."""
+    await db.execute(REPORT, name, state, detail[:1000], next_try_at, done, total)
+
+
+async def list_all(db: Connection) -> list[SourceRow]:
+    """All configured sources."""
+    return [SourceRow(*row) for row in await db.fetch(LIST)]
