@@ -210,3 +210,23 @@ WHERE id = $1 AND block->>'state' IS DISTINCT FROM $2
 async def set_sms_state(db: Connection, interaction_id: UUID, state: str) -> bool:
     """Sets the state of an SMS; says whether it changed."""
     return str(await db.execute(SET_BLOCK_STATE, interaction_id, state)).endswith(" 1")
+
+
+WHICH_EXIST = """
+SELECT id FROM interaction WHERE id = ANY($1::uuid[])
+"""
+
+
+async def which_exist(db: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these records are written already."""
+    return {row["id"] for row in await db.fetch(WHICH_EXIST, list(ids))}
+
+
+FIND_BY_ORIGIN = """
+SELECT key, interaction_id FROM origin WHERE space = $1 AND key = ANY($2::bytea[])
+"""
+
+
+async def find_by_origin(db: Connection, space: str, keys: Sequence[bytes]) -> dict[bytes, UUID]:
+    """The interactions made from these outside things."""
+    return {row["key"]: row["interaction_id"] for row in await db.fetch(FIND_BY_ORIGIN, space, list(keys))}

@@ -1,0 +1,132 @@
+"""Calls and SMS: store what came, fold all that is known of each, write the record as it stands now."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from daemon.intake.context import IntakeSettings, our_side
+from interactions.admission import (
+    KnownAddress,
+    OurSide,
+    call_id_of,
+    call_participants,
+    decide_call,
+    decide_sms,
+    sms_id_of,
+    sms_participants,
+)
+from interactions.arrivals import CallChanged, SmsArrived, SmsStatusChanged
+from interactions.calls import Call, merge
+from interactions.records import Direction, Interaction, Key, Link, sane_time
+from interactions.sms import merge_status, segments
+from storage import addresses, calls, chains, feed, origins, records
+from storage.database import Connection
+
+_FEED_OF = {"ringing": "call.ringing", "in_progress": "call.answered", "ended": "call.ended"}
+
+
+async def admit_calls(
+    db: Connection, source: str, events: Sequence[CallChanged], settings: IntakeSettings, now: datetime
+) -> int:
+    """Admits changes of calls within the caller's transaction; returns how many calls were new."""
+    if not events:
+        return 0
+    at = {one.call_key: sane_time(one.at or one.received_at, now) for one in reversed(events)}
+    wanted = {key.encode(): call_id_of(source, key, moment) for key, moment in at.items()}
+    ids = await origins.claim(db, f"call:{source}", wanted)
+    await calls.add_events(db, events)
+    stored = await calls.events_of(db, source, sorted(at))
+    folded = {key: merge(found) for key, found in stored.items()}
+
+    ours = await our_side(db, settings, source, now)
+    keys = {p.key for call in folded.values() for p in call_participants(call, ours) if p.key}
+    known = await addresses.claim(db, keys)
+    there = await records.which_exist(db, list(ids.values()))
+    created = 0
+    for key, call in folded.items():
+        decided = decide_call(ids[key.encode()], source, key, call, known, ours, now)
+        if decided.id in there:
+            await records.update_call(db, decided, known, now)
+        else:
+            await _add(db, decided, known, settings)
+            created += 1
+        await feed.add(db, _changes(decided, call, decided.id not in there))
+    return created
+
+
+def _changes(decided: Interaction, call: Call, is_new: bool) -> list[feed.Change]:
+    first = feed.Change("interaction.created" if is_new else "interaction.updated", decided.id)
+    told = _FEED_OF.get(call.state)
+    return [first, feed.Change(told, decided.id)] if told else [first]
+
+
+async def _add(db: Connection, decided: Interaction, known: dict[Key, KnownAddress], settings: IntakeSettings) -> None:
+    """Writes a new call or SMS, into the one open chain of its party if there is one, else into a chain of its own."""
+    chain_id = await _open_chain(db, decided, known, settings)
+    if chain_id is not None:
+        decided = replace(decided, chain_id=chain_id, link=Link("recent_party"))
+    await chains.extend(db, [decided])
+    await records.add_all(db, [decided], known)
+
+
+async def _open_chain(
+    db: Connection, decided: Interaction, known: dict[Key, KnownAddress], settings: IntakeSettings
+) -> UUID | None:
+    for one in decided.participants:
+        address = known.get(one.key) if one.key else None
+        if address is not None and not address.is_ours:
+            return await chains.open_of_party(
+                db, address.id, address.contact_id, decided.occurred_at, settings.join_hours
+            )
+    return None
+
+
+async def admit_sms(
+    db: Connection, source: str, arrivals: Sequence[SmsArrived], settings: IntakeSettings, now: datetime
+) -> int:
+    """Admits messages within the caller's transaction; returns how many were new."""
+    if not arrivals:
+        return 0
+    first: dict[bytes, SmsArrived] = {}
+    for one in arrivals:
+        first.setdefault(one.sms_key.encode(), one)
+    wanted = {key: sms_id_of(one, sane_time(one.at or one.received_at, now)) for key, one in first.items()}
+    ids = await origins.claim(db, f"sms:{source}", wanted)
+    there = await records.which_exist(db, list(ids.values()))
+    ours = await our_side(db, settings, source, now)
+    keys = {p.key for one in first.values() for p in sms_participants(one, settings.region) if p.key}
+    known = await addresses.claim(db, keys)
+    reports = await calls.statuses_of(db, source, [one.sms_key for one in first.values()])
+    created = 0
+    for key, one in first.items():
+        if ids[key] in there or ids[key] != wanted[key]:
+            continue
+        await _add_sms(db, one, reports[one.sms_key], known, ours, settings, now)
+        created += 1
+    return created
+
+
+async def _add_sms(
+    db: Connection, one: SmsArrived, reports: Sequence[str], known: dict[Key, KnownAddress], ours: OurSide,
+    settings: IntakeSettings, now: datetime,
+) -> None:  # fmt: skip
+    initial = "received" if one.direction is Direction.INCOMING else "queued"
+    decided = decide_sms(one, merge_status(reports, initial), segments(one.text), known, ours, now)
+    await _add(db, decided, known, settings)
+    await feed.add(db, [feed.Change("interaction.created", decided.id)])
+
+
+async def admit_statuses(db: Connection, source: str, reports: Sequence[SmsStatusChanged]) -> None:
+    """Admits delivery reports; one that comes before its message waits for it."""
+    if not reports:
+        return
+    await calls.add_statuses(db, reports)
+    keys = sorted({one.sms_key for one in reports})
+    ids = await records.find_by_origin(db, f"sms:{source}", [key.encode() for key in keys])
+    stored = await calls.statuses_of(db, source, keys)
+    for key in keys:
+        interaction_id = ids.get(key.encode())
+        state = merge_status(stored[key], "unknown")
+        if interaction_id and await records.set_sms_state(db, interaction_id, state):
+            await feed.add(db, [feed.Change("interaction.updated", interaction_id)])

@@ -1,0 +1,58 @@
+"""What the intake knows of us: the sources of the configuration, and who we are, read once a batch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from interactions.addresses import email_key
+from interactions.admission import OurSide
+from interactions.records import Key
+from storage import people
+from storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What the intake needs of one source's configuration. E-mails name users."""
+
+    name: str
+    responsible: str | None = None
+    lines: Mapping[Key, str | None] = field(default_factory=dict)
+    extensions: Mapping[str, str | None] = field(default_factory=dict)
+    review_answered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeSettings:
+    """The part of the configuration that decisions rest on. Replaced as a whole when the configuration is read again."""
+
+    region: str = "RU"
+    join_hours: float = 72
+    sources: Mapping[str, SourceSettings] = field(default_factory=dict)
+    own: frozenset[Key] = frozenset()
+
+    def source(self, name: str) -> SourceSettings:
+        return self.sources.get(name) or SourceSettings(name)
+
+
+async def our_side(db: Connection, settings: IntakeSettings, source: str, now: datetime) -> OurSide:
+    """Who we are, for decisions about what this source brings."""
+    own = settings.source(source)
+    staff = await people.staff(db, source, now)
+
+    def user(address: str | None) -> UUID | None:
+        key = email_key(address) if address else None
+        return staff.users.get(key.value) if key else None
+
+    extensions = {number: user(address) for number, address in own.extensions.items()}
+    lines = {key: user(address) for key, address in own.lines.items()}
+    return OurSide(
+        users=staff.users,
+        extensions={**{n: u for n, u in extensions.items() if u}, **staff.extensions},
+        lines={key: u for key, u in lines.items() if u},
+        default=user(own.responsible),
+        active=staff.active,
+        region=settings.region,
+        review_answered=own.review_answered,
+    )

@@ -1,0 +1,118 @@
+"""The door for everything that arrives: read, then gather, decide, write and checkpoint in one transaction.
+
+    arrivals ──► read (parse)  ──► keep raw bytes ──► BEGIN
+                 loop or worker    one pack, fsync     fence: is the source still ours?
+                                                       admit: gather → decide → write
+                                                       checkpoint
+                                                       COMMIT ──► accept returns
+
+`accept` returns only after the commit: that is the back-pressure on connectors. A deadlock runs the whole admission
+again; ids are made from what arrived, so the second try writes the same rows. A crash anywhere loses nothing: the batch
+is fetched again and meets its origins.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connectors.base import Accepted, Batch, Report
+from daemon.intake import calls, mail
+from daemon.intake.context import IntakeSettings
+from interactions.admission import ReadMail, read_mail
+from interactions.arrivals import Arrival, CallChanged, MailArrived, SmsArrived, SmsStatusChanged
+from interactions.mime import ParsedMail, TooComplex
+from interactions.records import Json
+from storage import blobs, checkpoints, leases, locations, sources
+from storage.database import Connection, Database
+
+Parse = Callable[[bytes], Awaitable[ParsedMail]]
+
+
+def utc_now() -> datetime:
+    """The clock of the intake."""
+    return datetime.now(UTC)
+
+
+class Desk:
+    """Admits batches. One for a daemon; `settings` may be replaced while it runs."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: blobs.Blobs,
+        settings: IntakeSettings,
+        parse: Parse,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings = settings
+        self._database = database
+        self._store = store
+        self._parse = parse
+        self._clock = clock
+
+    async def accept(self, lease: leases.Lease, batch: Batch) -> Accepted:
+        """Commits a batch of one source under its lease."""
+        now = self._clock()
+        mails, unread = await self._read([one for one in batch.arrivals if isinstance(one, MailArrived)], now)
+        raws = [one.arrival.raw for one in mails] + [one.arrival.raw for one in unread]
+        async with self._database.connection() as db:
+            stored = await self._store.keep(db, raws) if raws else []
+        ready = mail.MailBatch(lease.name, lease.source_id, mails, unread)
+
+        async def work(db: Connection) -> int:
+            await leases.fence(db, lease.source_id, lease.token)
+            await blobs.add_all(db, stored)
+            new = await mail.admit(db, ready, self.settings, now) if raws else 0
+            new += await self.admit_events(db, lease.name, batch.arrivals, now)
+            if batch.checkpoint is not None:
+                await checkpoints.save(db, lease.source_id, batch.checkpoint.key, batch.checkpoint.state)
+            return new
+
+        new = await self._database.in_transaction(work)
+        return Accepted(new, len(batch.arrivals) - len(unread) - new, len(unread))
+
+    async def admit_events(self, db: Connection, source: str, arrivals: Sequence[Arrival], now: datetime) -> int:
+        """Admits calls and SMS within the caller's transaction."""
+        settings = self.settings
+        new = await calls.admit_calls(
+            db, source, [one for one in arrivals if isinstance(one, CallChanged)], settings, now
+        )
+        new += await calls.admit_sms(
+            db, source, [one for one in arrivals if isinstance(one, SmsArrived)], settings, now
+        )
+        await calls.admit_statuses(db, source, [one for one in arrivals if isinstance(one, SmsStatusChanged)])
+        return new
+
+    async def _read(self, arrivals: Sequence[MailArrived], now: datetime) -> tuple[list[ReadMail], list[mail.Unread]]:
+        """Parses mails; what can't be parsed is kept with its reason and holds up nothing."""
+        read, unread = [], []
+        for arrival in arrivals:
+            try:
+                read.append(read_mail(arrival, await self._parse(arrival.raw), now))
+            except TooComplex as reason:
+                unread.append(mail.Unread(arrival, str(reason)))
+        return read, unread
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIntake:
+    """What one running source sees of us (`connectors.base.Intake`)."""
+
+    desk: Desk
+    database: Database
+    lease: leases.Lease
+
+    async def checkpoint(self, key: str) -> Json | None:
+        async with self.database.connection() as db:
+            return await checkpoints.find(db, self.lease.source_id, key)
+
+    async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
+        async with self.database.connection() as db:
+            return await locations.known(db, self.lease.source_id, folder, uidvalidity, uids)
+
+    async def accept(self, batch: Batch) -> Accepted:
+        return await self.desk.accept(self.lease, batch)
+
+    async def report(self, report: Report) -> None:
+        async with self.database.connection() as db:
+            await sources.report(db, self.lease.name, report.state, report.detail, None, report.done, report.total)

@@ -1,0 +1,104 @@
+"""Mails: gather, decide, write, for a whole batch at a time.
+
+The rows of a batch are locked in one order: origins, then message ids, chains, addresses. Whatever was brought before is
+found by its origin; only its place on the server is new.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID, uuid4
+
+from daemon.intake.context import IntakeSettings, our_side
+from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
+from interactions.arrivals import MailArrived
+from interactions.chains import place
+from interactions.records import Interaction, JsonValue
+from storage import addresses, chains, feed, locations, origins, quarantine, records
+from storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A mail that could not be read, and why."""
+
+    arrival: MailArrived
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailBatch:
+    """The mails of one source, read; ready to be admitted."""
+
+    source: str
+    source_id: int
+    mails: Sequence[ReadMail]
+    unread: Sequence[Unread] = ()
+
+
+async def admit(db: Connection, batch: MailBatch, settings: IntakeSettings, now: datetime) -> int:
+    """Admits a batch within the caller's transaction; returns how many mails were new."""
+    first: dict[bytes, ReadMail] = {}
+    for read in batch.mails:
+        first.setdefault(read.identity, read)
+    ids = await origins.claim(db, "mail", {key: read.interaction_id for key, read in first.items()})
+    new = [read for key, read in first.items() if ids[key] == read.interaction_id]
+    fresh = await _still_unwritten(db, new)
+    if fresh:
+        await _write(db, batch.source, fresh, settings, now)
+    await _locate(db, batch, ids)
+    return len(fresh)
+
+
+async def _still_unwritten(db: Connection, mails: Sequence[ReadMail]) -> list[ReadMail]:
+    """Leaves out mails that an earlier try of this very batch has written: their ids are the same each time."""
+    there = await records.which_exist(db, [read.interaction_id for read in mails])
+    return [read for read in mails if read.interaction_id not in there]
+
+
+async def _write(
+    db: Connection, source: str, mails: Sequence[ReadMail], settings: IntakeSettings, now: datetime
+) -> None:
+    threads = [threadable(read) for read in mails]
+    known_ids = await chains.claim(db, threads)
+    keys = {p.key for read in mails for p in mail_participants(read.mail) if p.key}
+    known = await addresses.claim(db, keys)
+    ours = await our_side(db, settings, source, now)
+
+    placement = place(threads, known_ids)
+    decided: list[Interaction] = [
+        replace(
+            decide_mail(read, known, ours, now),
+            chain_id=placement.chain_of[read.interaction_id],
+            link=placement.link_of[read.interaction_id],
+            raw_sha256=sha256(read.arrival.raw).digest(),
+        )
+        for read in mails
+    ]
+
+    await chains.extend(db, decided)
+    await chains.merge(db, placement.merged)
+    await records.add_all(db, decided, known)
+    await chains.save_refs(db, threads, placement)
+    changes = [feed.Change("interaction.created", one.id) for one in decided]
+    changes += [feed.Change("chain.merged", gone, {"into": str(to)}) for gone, to in placement.merged.items()]
+    await feed.add(db, changes)
+
+
+async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> None:
+    placed = [locations.Placed(read.arrival.location, ids[read.identity]) for read in batch.mails]
+    kept = []
+    for one in batch.unread:
+        where = one.arrival.location
+        locator: dict[str, JsonValue] = {
+            "folder": where.folder,
+            "uidvalidity": where.uidvalidity,
+            "uid": where.uid,
+            "received_at": one.arrival.received_at.isoformat() if one.arrival.received_at else None,
+        }
+        entry = quarantine.Kept(uuid4(), one.reason, locator, sha256(one.arrival.raw).digest())
+        kept.append(entry)
+        placed.append(locations.Placed(where, None, entry.id))
+    await quarantine.add_mails(db, batch.source, kept)
+    await locations.add_all(db, batch.source_id, placed)

@@ -1,0 +1,191 @@
+"""Users, their logins and extensions, sessions, one-time links and API tokens. Secrets are stored as hashes only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from storage.database import Connection
+from storage.errors import NotFound
+
+STAFF = """
+SELECT user_id, email FROM login WHERE disabled_at IS NULL
+"""
+
+EXTENSIONS = """
+SELECT extension, user_id FROM extension
+WHERE source = $1 AND (since IS NULL OR since <= $2) AND (until IS NULL OR until > $2)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who is with us: by e-mail, and by extension of one source."""
+
+    users: Mapping[str, UUID]
+    extensions: Mapping[str, UUID]
+    active: frozenset[UUID]
+
+
+async def staff(db: Connection, source: str, at: datetime) -> Staff:
+    """The users of now, and the extensions of a source at a moment."""
+    users = {row["email"]: row["user_id"] for row in await db.fetch(STAFF)}
+    extensions = {row["extension"]: row["user_id"] for row in await db.fetch(EXTENSIONS, source, at)}
+    return Staff(users, extensions, frozenset(users.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with a login."""
+
+    id: UUID
+    name: str
+    email: str
+    role: str
+    language: str | None
+    disabled_at: datetime | None
+
+
+ADD_LOGIN = """
+INSERT INTO login (user_id, email, password_hash, role, language) VALUES ($1, $2, $3, $4, $5)
+"""
+
+LIST = """
+SELECT l.user_id, c.name, l.email, l.role, l.language, l.disabled_at FROM login l JOIN contact c ON c.id = l.user_id
+ORDER BY c.name_key, l.user_id
+"""
+
+BY_EMAIL = """
+SELECT l.user_id, c.name, l.email, l.role, l.language, l.disabled_at, l.password_hash
+FROM login l JOIN contact c ON c.id = l.user_id WHERE l.email = $1
+"""
+
+SET_PASSWORD = """
+UPDATE login SET password_hash = $2 WHERE user_id = $1
+"""
+
+
+async def add_login(
+    db: Connection, user_id: UUID, email: str, password_hash: str | None, role: str, language: str | None = None
+) -> None:
+    """Gives a contact of kind user a login."""
+    await db.execute(ADD_LOGIN, user_id, email, password_hash, role, language)
+
+
+async def list_all(db: Connection) -> list[User]:
+    """All users, those who left too."""
+    return [User(*row) for row in await db.fetch(LIST)]
+
+
+async def find_by_email(db: Connection, email: str) -> tuple[User, str | None] | None:
+    """A user and the hash of the password."""
+    row = await db.fetchrow(BY_EMAIL, email)
+    return (User(*tuple(row)[:6]), row["password_hash"]) if row else None
+
+
+async def set_password(db: Connection, user_id: UUID, password_hash: str) -> None:
+    """Replaces a password."""
+    await db.execute(SET_PASSWORD, user_id, password_hash)
+
+
+ADD_ONCE = """
+INSERT INTO once_link (token_hash, user_id, expires_at) VALUES ($1, $2, $3)
+"""
+
+USE_ONCE = """
+UPDATE once_link SET used_at = now() WHERE token_hash = $1 AND used_at IS NULL AND expires_at > now() RETURNING user_id
+"""
+
+ADD_SESSION = """
+INSERT INTO session (token_hash, user_id, expires_at) VALUES ($1, $2, $3)
+"""
+
+OF_SESSION = """
+SELECT l.user_id, c.name, l.email, l.role, l.language, l.disabled_at
+FROM session s JOIN login l ON l.user_id = s.user_id JOIN contact c ON c.id = s.user_id
+WHERE s.token_hash = $1 AND s.expires_at > now() AND l.disabled_at IS NULL
+"""
+
+END_SESSION = """
+DELETE FROM session WHERE token_hash = $1 OR expires_at <= now()
+"""
+
+
+async def add_once_link(db: Connection, token_hash: bytes, user_id: UUID, expires_at: datetime) -> None:
+    """A link that signs in once."""
+    await db.execute(ADD_ONCE, token_hash, user_id, expires_at)
+
+
+async def use_once_link(db: Connection, token_hash: bytes) -> UUID | None:
+    """Who the link is for; None if it was used, has expired or never was."""
+    found: UUID | None = await db.fetchval(USE_ONCE, token_hash)
+    return found
+
+
+async def add_session(db: Connection, token_hash: bytes, user_id: UUID, expires_at: datetime) -> None:
+    """Signs a user in."""
+    await db.execute(ADD_SESSION, token_hash, user_id, expires_at)
+
+
+async def user_of_session(db: Connection, token_hash: bytes) -> User | None:
+    """Who is signed in by this cookie."""
+    row = await db.fetchrow(OF_SESSION, token_hash)
+    return User(*row) if row else None
+
+
+async def end_session(db: Connection, token_hash: bytes) -> None:
+    """Signs out, and sweeps what has expired."""
+    await db.execute(END_SESSION, token_hash)
+
+
+ADD_TOKEN = """
+INSERT INTO api_token (id, name, token_hash, scopes) VALUES ($1, $2, $3, $4)
+"""
+
+OF_TOKEN = """
+UPDATE api_token SET last_used_at = now() WHERE token_hash = $1 AND revoked_at IS NULL RETURNING id, name
+"""
+
+LIST_TOKENS = """
+SELECT id, name, scopes, created_at, last_used_at, revoked_at FROM api_token ORDER BY created_at
+"""
+
+REVOKE_TOKEN = """
+UPDATE api_token SET revoked_at = now() WHERE revoked_at IS NULL AND (name = $1 OR id::text = $1) RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API token as it is listed."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+async def add_token(db: Connection, name: str, token_hash: bytes, scopes: Sequence[str]) -> UUID:
+    """Stores a token's hash."""
+    token_id = uuid4()
+    await db.execute(ADD_TOKEN, token_id, name, token_hash, list(scopes))
+    return token_id
+
+
+async def find_token(db: Connection, token_hash: bytes) -> tuple[UUID, str] | None:
+    """The id and name of a token that holds."""
+    row = await db.fetchrow(OF_TOKEN, token_hash)
+    return (row["id"], row["name"]) if row else None
+
+
+async def list_tokens(db: Connection) -> list[Token]:
+    """All tokens."""
+    return [Token(*row) for row in await db.fetch(LIST_TOKENS)]
+
+
+async def revoke_token(db: Connection, name: str) -> None:
+    """Revokes a token by name or id."""
+    if await db.fetchval(REVOKE_TOKEN, name) is None:
+        raise NotFound(f"there is no valid token called {name!r}; `ringmail token list` shows them")
