@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import parse_qsl
 
-from connectors.base import Forged, Unreadable, WebhookReply, WebhookRequest
+from connectors.base import Unreadable, WebhookReply, WebhookRequest
 from connectors.telephony.signatures import verify_standard
 from interactions.arrivals import Arrival, CallChanged, SmsArrived, SmsStatusChanged
 from interactions.records import Direction

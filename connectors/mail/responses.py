@@ -1,0 +1,245 @@
+"""Reads what an IMAP server sends: bytes in any chunks become whole responses (RFC 3501 §7, RFC 9051 §7).
+
+`ResponseReader.feed` takes a chunk and yields the responses that it completes. A response is a list of pieces: text,
+then in turn a literal and the text after it, so a body is never searched for line ends and cannot forge a response.
+`parse` turns the pieces into nested lists of tokens.
+
+Each byte is looked at once and nothing is recursive, so time is linear in what came. What came is bounded: a line, a
+literal, a whole response, the pieces in it and the depth of its lists. Beyond a bound, or where a response cannot be
+read, `Garbled` is raised, and the reader is of no use from then on: after an error nobody knows where the next
+response begins, so the connection has to be closed.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from connectors.base import Unavailable
+
+# A UID SEARCH answers on one line: eight million bytes are about a million mails.
+LINE_BYTES_MAX = 8 * 1024 * 1024
+LITERAL_BYTES_MAX = 64 * 1024 * 1024
+PIECES_MAX = 129
+DEPTH_MAX = 25
+TOKENS_MAX = 2_000_000
+
+# Text between the bytes of a quotation from the server and our sentence about it.
+SHOWN_BYTES_MAX = 200
+
+_LITERAL = re.compile(rb"~?\{([0-9]{1,20})\+?\}\Z")
+# Responses whose rest is words for people: braces at their end are no literal (RFC 9051 §7.1).
+_WORDS = re.compile(rb"\* (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
+_ATOM_END = re.compile(rb'[\s()"\[]')
+_QUOTED_END = re.compile(rb'["\\]')
+
+Token: TypeAlias = "bytes | None | list[Token]"
+
+
+class Garbled(Unavailable):
+    """The server sent what cannot be read. The connection is closed; a new one may do better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response: text, literal, text, literal, …, text. Text comes without line ends and without `{size}`."""
+
+    pieces: tuple[bytes, ...]
+
+    @property
+    def text(self) -> bytes:
+        """The first line, up to a literal."""
+        return self.pieces[0]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds."""
+        return sum(map(len, self.pieces))
+
+
+class ResponseReader:
+    """Cuts a stream into responses. `peer` names the server in errors."""
+
+    def __init__(
+        self, peer: str, literal_bytes_max: int = LITERAL_BYTES_MAX, line_bytes_max: int = LINE_BYTES_MAX
+    ) -> None:
+        self.peer = peer
+        self.literal_bytes_max = literal_bytes_max
+        self.line_bytes_max = line_bytes_max
+        self._buffer = bytearray()
+        self._searched = 0  # no line end lies before this offset
+        self._pieces: list[bytes] = []
+        self._held_bytes = 0  # in _pieces
+        self._literal_missing: int | None = None  # bytes; None while a line is being read
+        self._broken = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is half read."""
+        return not self._buffer and not self._pieces and self._literal_missing is None
+
+    def feed(self, chunk: bytes) -> Iterator[Response]:
+        """Takes a chunk and yields what it completes. To be iterated to its end before the next chunk."""
+        if self._broken:
+            raise Garbled(f"{self.peer} was given up after an answer that could not be read")
+        self._buffer += chunk
+        try:
+            while (response := self._next()) is not None:
+                yield response
+        except Garbled:
+            self._broken = True
+            self._buffer.clear()
+            self._pieces.clear()
+            raise
+
+    def _next(self) -> Response | None:
+        while True:
+            if self._literal_missing is not None:
+                if len(self._buffer) < self._literal_missing:
+                    return None
+                self._keep(self._take(self._literal_missing))
+                self._literal_missing = None
+            line = self._take_line()
+            if line is None:
+                return None
+            size = self._announced(line)
+            if size is None:
+                self._keep(line)
+                response = Response(tuple(self._pieces))
+                self._pieces.clear()
+                self._held_bytes = 0
+                return response
+            self._keep(line[: line.rindex(b"{")].removesuffix(b"~"))
+            self._literal_missing = size
+
+    def _take_line(self) -> bytes | None:
+        end = self._buffer.find(b"\n", self._searched)
+        if max(end, len(self._buffer) if end < 0 else 0) > self.line_bytes_max:
+            raise Garbled(f"{self.peer} sent a line longer than {self.line_bytes_max} bytes; the connection was closed")
+        if end < 0:
+            self._searched = len(self._buffer)
+            return None
+        return self._take(end + 1)[:-1].removesuffix(b"\r")
+
+    def _take(self, size: int) -> bytes:
+        taken = bytes(memoryview(self._buffer)[:size])
+        del self._buffer[:size]  # moves an offset, not the bytes
+        self._searched = 0
+        return taken
+
+    def _announced(self, line: bytes) -> int | None:
+        first = self._pieces[0] if self._pieces else line
+        if not first.startswith(b"* ") or _WORDS.match(first):
+            return None
+        found = _LITERAL.search(line, max(0, len(line) - 24)) if line.endswith(b"}") else None
+        if found is None:
+            return None
+        size = int(found[1])
+        if size > self.literal_bytes_max:
+            raise Garbled(
+                f"{self.peer} announced {size} bytes at once, more than the {self.literal_bytes_max} that are "
+                "allowed; the connection was closed"
+            )
+        return size
+
+    def _keep(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._held_bytes += len(piece)
+        if len(self._pieces) > PIECES_MAX or self._held_bytes > self.literal_bytes_max + self.line_bytes_max:
+            raise Garbled(f"{self.peer} sent an answer of too many parts or bytes; the connection was closed")
+
+
+def shown(text: bytes) -> str:
+    """Words of a server as part of our sentence: one line, printable, short."""
+    words = text[:SHOWN_BYTES_MAX].decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else " " for c in words).strip()
+
+
+def parse(response: Response, peer: str) -> list[Token]:
+    """The tokens after `* `: words and strings as bytes, NIL as None, parentheses as lists. A section such as
+    `BODY[HEADER.FIELDS (A B)]<0>` is one word."""
+    top: list[Token] = []
+    stack: list[list[Token]] = [top]
+    tokens = 0
+    for number, piece in enumerate(response.pieces):
+        if number % 2:
+            stack[-1].append(piece)
+            continue
+        position = 2 if number == 0 and piece.startswith(b"* ") else 0
+        while position < len(piece):
+            tokens += 1
+            if tokens > TOKENS_MAX:
+                raise _unreadable(peer, piece)
+            position = _token(piece, position, stack, peer)
+    if len(stack) != 1:
+        raise _unreadable(peer, response.text)
+    return top
+
+
+def _token(piece: bytes, position: int, stack: list[list[Token]], peer: str) -> int:
+    """Reads one token into the innermost list and returns where the next one begins."""
+    char = piece[position : position + 1]
+    if char.isspace():
+        return position + 1
+    if char == b"(":
+        inner: list[Token] = []
+        stack[-1].append(inner)
+        stack.append(inner)
+        if len(stack) > DEPTH_MAX:
+            raise _unreadable(peer, piece)
+        return position + 1
+    if char == b")":
+        if len(stack) == 1:
+            raise _unreadable(peer, piece)
+        stack.pop()
+        return position + 1
+    if char == b'"':
+        return _quoted(piece, position + 1, stack[-1], peer)
+    end = _atom_end(piece, position, peer)
+    atom = piece[position:end]
+    stack[-1].append(None if atom.upper() == b"NIL" else atom)
+    return end
+
+
+def _quoted(piece: bytes, position: int, into: list[Token], peer: str) -> int:
+    parts: list[bytes] = []
+    while (found := _QUOTED_END.search(piece, position)) is not None:
+        parts.append(piece[position : found.start()])
+        if found[0] == b'"':
+            into.append(b"".join(parts))
+            return found.end()
+        parts.append(piece[found.end() : found.end() + 1])
+        position = found.end() + 1
+    raise _unreadable(peer, piece)
+
+
+def _atom_end(piece: bytes, position: int, peer: str) -> int:
+    while True:
+        found = _ATOM_END.search(piece, position)
+        if found is None:
+            return len(piece)
+        if found[0] != b"[":
+            return found.start()
+        closing = piece.find(b"]", found.end())
+        if closing < 0:
+            raise _unreadable(peer, piece)
+        position = closing + 1
+
+
+def _unreadable(peer: str, text: bytes) -> Garbled:
+    return Garbled(f"{peer} sent an answer that cannot be read ({shown(text)!r}); the connection was closed")
+
+
+def number(token: Token, most: int = 2**63 - 1) -> int | None:
+    """A token as a number, or None where it is none or beyond what the protocol allows."""
+    if not isinstance(token, bytes) or not token.isdigit() or len(token) > 20:
+        return None
+    value = int(token)
+    return value if value <= most else None
+
+
+def pairs(tokens: Sequence[Token]) -> dict[bytes, Token]:
+    """`NAME value NAME value` as a dictionary, names in upper case; a dangling name is left out."""
+    return {
+        name.upper(): value for name, value in zip(tokens[::2], tokens[1::2], strict=False) if isinstance(name, bytes)
+    }

@@ -1,0 +1,194 @@
+"""Interactions as they are read: pages of a list by key, and single ones, with all names in four statements."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from interactions.records import Attachment
+from interactions.search import SearchQuery
+from interactions.views import ContactView, InteractionView, Named, ParticipantView
+from storage.database import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list shows. None means "any"."""
+
+    types: tuple[str, ...] = ()
+    direction: str | None = None
+    status: str = "all"
+    responsible_id: UUID | None = None
+    contact_id: UUID | None = None
+    chain_id: UUID | None = None
+    source: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    query: SearchQuery | None = None
+    unmatched: bool = False
+    external_ref: str | None = None
+    number: int | None = None
+    oldest_first: bool = False
+    after: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+_WHERE = """
+WHERE i.deleted_at IS NULL
+  AND ($1::text[] IS NULL OR i.kind = ANY($1))
+  AND ($2::text IS NULL OR i.direction = $2)
+  AND (CASE $3::text WHEN 'to_review' THEN NOT i.reviewed AND (i.review_after IS NULL OR i.review_after <= now())
+       WHEN 'postponed' THEN NOT i.reviewed AND i.review_after IS NOT NULL
+       WHEN 'reviewed' THEN i.reviewed ELSE true END)
+  AND ($4::uuid IS NULL OR i.responsible_id = $4)
+  AND ($5::uuid IS NULL OR EXISTS (SELECT 1 FROM participant p LEFT JOIN address a ON a.id = p.address_id
+       WHERE p.interaction_id = i.id AND coalesce(p.contact_id, a.contact_id) = $5))
+  AND ($6::uuid IS NULL OR i.chain_id = $6)
+  AND ($7::text IS NULL OR i.source = $7)
+  AND ($8::timestamptz IS NULL OR i.occurred_at >= $8)
+  AND ($9::timestamptz IS NULL OR i.occurred_at < $9)
+  AND ($10::text IS NULL OR i.external_ref = $10)
+  AND ($11::bigint IS NULL OR i.number = $11)
+  AND (NOT $12::boolean OR EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
+       WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND a.contact_id IS NULL AND NOT a.own))
+  AND ($13::text IS NULL OR EXISTS (SELECT 1 FROM search_index s WHERE s.interaction_id = i.id
+       AND s.document @@ websearch_to_tsquery('russian', $13)))
+  AND ($14::text IS NULL OR EXISTS (SELECT 1 FROM search_index s WHERE s.interaction_id = i.id
+       AND s.document @@ $14::tsquery))
+"""
+
+PAGE_NEWEST = f"""
+SELECT i.id FROM interaction i {_WHERE}
+  AND ($15::timestamptz IS NULL OR (i.occurred_at, i.id) < ($15, $16::uuid))
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $17
+"""  # noqa: S608 (constants only)
+
+PAGE_OLDEST = f"""
+SELECT i.id FROM interaction i {_WHERE}
+  AND ($15::timestamptz IS NULL OR (i.occurred_at, i.id) > ($15, $16::uuid))
+ORDER BY i.occurred_at, i.id LIMIT $17
+"""  # noqa: S608 (constants only)
+
+
+async def page(db: Connection, wanted: Filter) -> list[InteractionView]:
+    """A page of the list."""
+    words = wanted.query.words if wanted.query and wanted.query.words else None
+    prefixes = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) if wanted.query else ""
+    at, last = wanted.after or (None, None)
+    rows = await db.fetch(
+        PAGE_OLDEST if wanted.oldest_first else PAGE_NEWEST,
+        list(wanted.types) or None, wanted.direction, wanted.status, wanted.responsible_id, wanted.contact_id,
+        wanted.chain_id, wanted.source, wanted.since, wanted.until, wanted.external_ref, wanted.number,
+        wanted.unmatched, words, prefixes or None, at, last, wanted.limit,
+    )  # fmt: skip
+    return await views(db, [row["id"] for row in rows])
+
+
+ROWS = """
+SELECT i.*, au.name AS author_name, re.name AS responsible_name, rb.name AS reviewer_name, s.type AS source_type,
+    c.root_id, c.size AS chain_size, root.topic AS root_topic, su.kind AS subject_kind, su.id AS subject_id,
+    su.title AS subject_title
+FROM interaction i JOIN chain c ON c.id = i.chain_id
+LEFT JOIN interaction root ON root.id = c.root_id
+LEFT JOIN subject su ON su.id = c.subject_id
+LEFT JOIN contact au ON au.id = i.author_id
+LEFT JOIN contact re ON re.id = i.responsible_id
+LEFT JOIN contact rb ON rb.id = i.reviewed_by
+LEFT JOIN source s ON s.name = i.source
+WHERE i.id = ANY($1::uuid[]) AND i.deleted_at IS NULL
+"""
+
+PARTICIPANTS = """
+SELECT p.interaction_id, p.role, p.display_name, p.address, a.kind AS address_kind, a.value AS key,
+    coalesce(a.own, false) AS own, a.rule, a.confidence, a.candidates, p.contact_id IS NOT NULL AS chosen,
+    c.id AS contact_id, c.kind AS contact_kind, c.name AS contact_name, pa.id AS partner_id, pa.name AS partner_name
+FROM participant p LEFT JOIN address a ON a.id = p.address_id
+LEFT JOIN contact c ON c.id = coalesce(p.contact_id, a.contact_id)
+LEFT JOIN contact pa ON pa.id = p.partner_id
+WHERE p.interaction_id = ANY($1::uuid[]) ORDER BY p.interaction_id, p.n
+"""
+
+ATTACHMENTS = """
+SELECT interaction_id, n, name, content_type, size, inline, part FROM attachment
+WHERE interaction_id = ANY($1::uuid[]) ORDER BY interaction_id, n
+"""
+
+BODY = """
+SELECT body_text, reply_text FROM body WHERE interaction_id = $1
+"""
+
+
+async def views(db: Connection, ids: Sequence[UUID], *, bodies: bool = False) -> list[InteractionView]:
+    """These interactions in this order; those that are gone are left out."""
+    rows = {row["id"]: row for row in await db.fetch(ROWS, list(ids))}
+    people: dict[UUID, list[ParticipantView]] = {}
+    for row in await db.fetch(PARTICIPANTS, list(ids)):
+        people.setdefault(row["interaction_id"], []).append(_participant(row))
+    files: dict[UUID, list[Attachment]] = {}
+    for row in await db.fetch(ATTACHMENTS, list(ids)):
+        files.setdefault(row["interaction_id"], []).append(Attachment(*tuple(row)[1:]))
+    found = []
+    for one in ids:
+        if one in rows:
+            body = await db.fetchrow(BODY, one) if bodies else None
+            found.append(_view(rows[one], people.get(one, []), files.get(one, []), body))
+    return found
+
+
+async def find(db: Connection, interaction_id: UUID) -> InteractionView | None:
+    """One interaction with its text."""
+    some = await views(db, [interaction_id], bodies=True)
+    return some[0] if some else None
+
+
+def _named(key: UUID | None, name: str | None) -> Named | None:
+    return Named(key, name or "") if key is not None else None
+
+
+def _participant(row: Mapping[str, Any]) -> ParticipantView:
+    contact = None
+    if row["contact_id"] is not None:
+        partner = _named(row["partner_id"], row["partner_name"])
+        contact = ContactView(row["contact_id"], row["contact_kind"], row["contact_name"], partner)
+    chosen = row["chosen"]
+    return ParticipantView(
+        role=row["role"],
+        display_name=row["display_name"],
+        address=row["address"],
+        address_kind=row["address_kind"] or "other",
+        key=row["key"],
+        own=row["own"],
+        contact=contact,
+        rule="manual" if chosen else row["rule"] or "none",
+        origin="manual" if chosen else "automatic",
+        confidence="manual" if chosen else row["confidence"] or "none",
+        candidates=() if chosen else tuple(row["candidates"] or ()),
+    )
+
+
+def _view(
+    row: Mapping[str, Any],
+    people: Sequence[ParticipantView],
+    files: Sequence[Attachment],
+    body: Mapping[str, Any] | None,
+) -> InteractionView:
+    subject = (row["subject_kind"], row["subject_id"], row["subject_title"]) if row["subject_id"] else None
+    return InteractionView(
+        id=row["id"], number=row["number"], kind=row["kind"], direction=row["direction"],
+        occurred_at=row["occurred_at"], created_at=row["created_at"], updated_at=row["updated_at"],
+        version=row["version"], topic=row["topic"], description=row["description"], comment=row["comment"],
+        excerpt=row["excerpt"], importance=row["importance"], external_ref=row["external_ref"],
+        external_id=row["external_id"],
+        source=Named(row["id"], row["source"]) if row["source"] else None, source_type=row["source_type"],
+        author=_named(row["author_id"], row["author_name"]),
+        responsible=_named(row["responsible_id"], row["responsible_name"]),
+        reviewed=row["reviewed"], reviewed_at=row["reviewed_at"],
+        reviewed_by=_named(row["reviewed_by"], row["reviewer_name"]), review_after=row["review_after"],
+        tags=tuple(row["tags"]), extra=row["extra"], block=row["block"], chain_id=row["chain_id"],
+        root_id=row["root_id"], chain_size=row["chain_size"], root_topic=row["root_topic"] or "",
+        link_rule=row["link_rule"], link_origin=row["link_origin"], link_flags=tuple(row["link_flags"]),
+        subject=subject, has_attachments=row["has_attachments"], participants=tuple(people),
+        attachments=tuple(files), body_text=body["body_text"] if body else None,
+        reply_text=body["reply_text"] if body else None,
+    )  # fmt: skip
