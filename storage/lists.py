@@ -124,7 +124,7 @@ async def views(db: Connection, ids: Sequence[UUID], *, bodies: bool = False) ->
     rows = {row["id"]: row for row in await db.fetch(ROWS, list(ids))}
     people: dict[UUID, list[ParticipantView]] = {}
     for row in await db.fetch(PARTICIPANTS, list(ids)):
-        people.setdefault(row["interaction_id"], []).append(_participant(row))
+        people.setdefault(row["interaction_id"], []).append(_participant(dict(row)))
     files: dict[UUID, list[Attachment]] = {}
     for row in await db.fetch(ATTACHMENTS, list(ids)):
         files.setdefault(row["interaction_id"], []).append(Attachment(*tuple(row)[1:]))
@@ -132,7 +132,7 @@ async def views(db: Connection, ids: Sequence[UUID], *, bodies: bool = False) ->
     for one in ids:
         if one in rows:
             body = await db.fetchrow(BODY, one) if bodies else None
-            found.append(_view(rows[one], people.get(one, []), files.get(one, []), body))
+            found.append(_view(dict(rows[one]), people.get(one, []), files.get(one, []), dict(body) if body else None))
     return found
 
 

@@ -230,3 +230,50 @@ SELECT key, interaction_id FROM origin WHERE space = $1 AND key = ANY($2::bytea[
 async def find_by_origin(db: Connection, space: str, keys: Sequence[bytes]) -> dict[bytes, UUID]:
     """The interactions made from these outside things."""
     return {row["key"]: row["interaction_id"] for row in await db.fetch(FIND_BY_ORIGIN, space, list(keys))}
+
+
+CHAIN_OF = """
+SELECT chain_id FROM interaction WHERE id = $1 AND deleted_at IS NULL
+"""
+
+BY_REF = """
+SELECT id FROM interaction WHERE external_ref = $1
+"""
+
+SET_FIELDS = """
+UPDATE interaction SET topic = coalesce($2, topic), description = coalesce($3, description),
+    importance = coalesce($4, importance), comment = coalesce($5, comment),
+    responsible_id = coalesce($6, responsible_id),
+    reviewed = coalesce($7, reviewed),
+    reviewed_at = CASE WHEN $7 IS NULL THEN reviewed_at WHEN $7 THEN now() END,
+    reviewed_by = CASE WHEN $7 IS NULL THEN reviewed_by WHEN $7 THEN $8::uuid END,
+    review_after = CASE WHEN $7 THEN NULL ELSE review_after END,
+    version = version + 1, updated_at = now()
+WHERE id = $1 AND deleted_at IS NULL AND ($9::int IS NULL OR version = $9) RETURNING id
+"""
+
+
+async def chain_of(db: Connection, interaction_id: UUID) -> UUID | None:
+    """The chain of an interaction."""
+    found: UUID | None = await db.fetchval(CHAIN_OF, interaction_id)
+    return found
+
+
+async def find_by_ref(db: Connection, external_ref: str) -> UUID | None:
+    """The interaction that another program knows by this reference."""
+    found: UUID | None = await db.fetchval(BY_REF, external_ref)
+    return found
+
+
+async def set_fields(
+    db: Connection, interaction_id: UUID, changes: Mapping[str, object], by: UUID | None, version: int | None
+) -> bool:
+    """Changes what a person may change; says whether the record was there in that version."""
+    names = ("topic", "description", "importance", "comment", "responsible_id", "reviewed")
+    values = [changes.get(name) for name in names]
+    return await db.fetchval(SET_FIELDS, interaction_id, *values, by, version) is not None
+
+
+async def reindex(db: Connection, ids: Sequence[UUID]) -> None:
+    """Lets changed records be indexed again."""
+    await db.execute(ENQUEUE, list(ids))

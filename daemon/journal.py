@@ -1,0 +1,113 @@
+"""The journal's two ends: requests go in many to a commit, and come out as records in the transaction that closes them.
+
+`Journal.add` returns after the commit that holds the request. Whoever waits is written by one insert: under load the
+commits are shared, and alone a request waits for nobody. `work_off` takes events by the same rules right after they came
+and after a restart; what can't be read goes to quarantine with its reason.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from connectors.base import Receiver, Unreadable, WebhookRequest
+from daemon.intake.desk import Desk
+from storage import inbound
+from storage.database import Connection, Database
+from storage.errors import StorageError
+
+LOG = structlog.get_logger()
+TOGETHER_MAX = 200
+WAITING_MAX = 5000
+CLAIM_AT_ONCE = 100
+IDLE_SECONDS = 1.0
+
+
+class Full(Exception):
+    """More requests wait to be stored than are kept in memory; the provider is told to come again."""
+
+
+class Journal:
+    """Stores requests durably, grouping those that come at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[inbound.Event, asyncio.Future[None]]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self.arrived = asyncio.Event()
+
+    async def add(self, event: inbound.Event) -> None:
+        """Returns when the event is committed; raises StorageError or Full when it is not."""
+        if len(self._waiting) >= WAITING_MAX:
+            raise Full
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, done))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        await done
+
+    async def _write(self) -> None:
+        while self._waiting:
+            some, self._waiting = self._waiting[:TOGETHER_MAX], self._waiting[TOGETHER_MAX:]
+            events = [event for event, _ in some]
+            try:
+                async with self._database.connection() as db:
+                    await inbound.add(db, events)
+            except Exception as error:  # noqa: BLE001 (whatever it is, everybody who waits has to hear it)
+                for _, done in some:
+                    if not done.done():
+                        done.set_exception(error)
+            else:
+                for _, done in some:
+                    if not done.done():
+                        done.set_result(None)
+                self.arrived.set()
+
+
+async def work_off(database: Database, desk: Desk, receivers: Mapping[str, Receiver]) -> int:
+    """Turns a few stored events into records; returns how many were looked at."""
+
+    async def work(db: Connection) -> int:
+        events = await inbound.claim(db, CLAIM_AT_ONCE)
+        for event in events:
+            await _one(db, event, desk, receivers)
+        return len(events)
+
+    return await database.in_transaction(work)
+
+
+async def _one(db: Connection, event: inbound.Event, desk: Desk, receivers: Mapping[str, Receiver]) -> None:
+    receiver = receivers.get(event.source)
+    if receiver is None:
+        await inbound.mark_failed(db, event, "its source is no longer in the configuration", final=True)
+        return
+    request = WebhookRequest(
+        event.source, event.method, event.rest, event.query, event.headers, event.body, event.received_at, event.remote
+    )
+    try:
+        arrivals = receiver.read(request)
+        async with db.transaction():
+            await desk.admit_events(db, event.source, arrivals, datetime.now(UTC))
+    except Unreadable as reason:
+        await inbound.mark_failed(db, event, str(reason), final=True)
+    else:
+        await inbound.mark_done(db, [event.id])
+
+
+async def run(database: Database, desk: Desk, receivers: Mapping[str, Receiver], journal: Journal) -> None:
+    """Works off the journal until cancelled."""
+    while True:
+        try:
+            done = await work_off(database, desk, receivers)
+        except StorageError as error:
+            LOG.warning("the journal waits for the database", reason=str(error))
+            done = 0
+        except Exception:
+            LOG.exception("an event could not be turned into a record; it is tried again")
+            done = 0
+        if not done:
+            journal.arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(journal.arrived.wait(), IDLE_SECONDS)
