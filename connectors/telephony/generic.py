@@ -1,72 +1,120 @@
 """The generic source: any PBX or program that can post JSON or a form, in the shape PBXs send to helpdesks.
 
-    newCall   callId, direction in|out, from, to, user[]       → a call rings
-    answer    callId, answeringNumber or user[]                → somebody answered
-    hangup    callId, cause                                    → it ended
-    sms       id, direction, from, to, text                    → a message
-    smsStatus id, status                                       → what became of it
+    newCall    callId, direction in|out, from, to, user[]       → a call rings
+    answer     callId, answeringNumber or one user[]            → somebody answered
+    hangup     callId, cause, answeringNumber                   → it ended
+    sms        id, direction, from, to, text                    → a message
+    smsStatus  id, status                                       → what became of it
 
-`at` may say when (RFC 3339 or Unix seconds). Names and values of a PBX that calls things otherwise are mapped by the
-configuration (`map = { callId = "uuid", newCall = "call_start" }`). Proof: Standard Webhooks headers, or, only where
-`allow_unsigned = true`, the secret as the last part of the path. The answer is always `{}`: it can't steer a call.
+`at` may say when: RFC 3339, Unix seconds or milliseconds, or local time where the source has a `timezone`; a time that
+can't be read is as good as none, and the moment of receipt stands for it. Numbers may come as text or as numbers.
+
+`field_map` leads from our names to a PBX's: fields (`callId = "uuid"`, `from = "call.caller"` for an object inside) and
+values (`newCall = "INCOMING"`, or `event.newCall`, `direction.in`, `cause.busy` where a bare name could mean two
+things). Several of theirs for one of ours are separated by `|`: the first field that says anything, any of the values.
+A field that is mapped is read by its mapped names only; values go on to be understood by our names too.
+
+Proof: Standard Webhooks headers or, only where `allow_unsigned = true`, the secret as the last part of the path. The
+answer is always `{}`: it can't steer a call. What can't be read is Unreadable with what was expected, and is kept.
+
+One event is one however often it comes: the journal knows a signed message by its `webhook-id`; the fold of a call
+knows an event by all that it says, so a repeat under a new id, in other order of fields or as a form changes nothing.
 """
 
 import hmac
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
-from urllib.parse import parse_qsl
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from urllib.parse import unquote
 
-from connectors.base import Unreadable, WebhookReply, WebhookRequest
-from connectors.telephony.signatures import verify_standard
+from connectors.base import Forged, Unreadable, WebhookReply, WebhookRequest
+from connectors.telephony.fields import Fields, one_of, read_fields, without_index
+from connectors.telephony.signatures import keys_of, verify_standard
 from interactions.arrivals import Arrival, CallChanged, SmsArrived, SmsStatusChanged
 from interactions.records import Direction
 
-FIELDS_MAX = 200
-FIELD_CHARS_MAX = 10_000
-SHORT_CHARS_MAX = 256
-BODY_BYTES_MAX = 1024 * 1024
+SHORT_CHARS_MAX = 255
+SMS_CHARS_MAX = 10_000
 USERS_MAX = 100
+YEARS = range(1990, 2200)
 
+FIELDS = (
+    "event", "callId", "direction", "from", "to", "user", "cause", "answeringNumber", "at", "id", "text", "status",
+)  # fmt: skip
 _CALL_EVENTS = {"newCall": "ringing", "answer": "answered", "hangup": "ended"}
-_DIRECTIONS = {"in": Direction.INCOMING, "out": Direction.OUTGOING, "internal": Direction.INTERNAL}
+_EVENTS = (*_CALL_EVENTS, "sms", "smsStatus")
+_DIRECTIONS = {
+    "in": Direction.INCOMING, "incoming": Direction.INCOMING, "inbound": Direction.INCOMING,
+    "out": Direction.OUTGOING, "outgoing": Direction.OUTGOING, "outbound": Direction.OUTGOING,
+    "internal": Direction.INTERNAL,
+}  # fmt: skip
+# What a map may name for the values of each field; any name is good for a cause or a status.
+_VALUES: Mapping[str, tuple[str, ...]] = {"event": _EVENTS, "direction": tuple(_DIRECTIONS), "cause": (), "status": ()}
+_CAUSES = (
+    "normalClearing", "busy", "cancel", "noAnswer", "rejected", "congestion", "notFound", "forwarded", "voicemail",
+    "blocked",
+)  # fmt: skip
+_STATUSES = ("queued", "sent", "delivered", "failed", "unknown")
 _EXPECTED = "expected event newCall, answer, hangup (with callId), sms or smsStatus (with id)"
-
-Fields = dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class GenericSettings:
-    """One `[[telephony]]` table of type generic. `field_map` leads from our names and values to the PBX's."""
+    """One `[[telephony]]` table of type generic. `field_map` leads from our names and values to the PBX's; `timezone` is
+    that of times without one; `allow_from` are the networks that requests may come from, any if empty. `region` is the
+    country of numbers without one: they are kept as they came, and read with it later."""
 
     name: str
     secrets: tuple[str, ...]
     allow_unsigned: bool = False
     field_map: Mapping[str, str] = field(default_factory=dict)
+    region: str = ""
+    timezone: tzinfo | None = None
+    allow_from: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 class Generic:
-    """The receiver of a generic source (`connectors.base.Receiver`)."""
+    """The receiver of a generic source (`connectors.base.Receiver`). A wrong secret or map is a ValueError."""
 
     def __init__(self, settings: GenericSettings) -> None:
+        for secret in settings.secrets:
+            keys_of(secret)
         self._settings = settings
-        self._theirs = {theirs: ours for ours, theirs in settings.field_map.items()}
+        self._names, self._values = _read_map(settings.field_map)
 
     def verify(self, request: WebhookRequest) -> None:
         """Raises Forged unless the request is signed or, where that is allowed, names the secret."""
-        if "webhook-signature" not in request.headers and self._has_secret_path(request):
+        self._check_network(request.remote)
+        if self._has_secret_path(request):
             return
         verify_standard(self._settings.secrets, request.headers, request.body, request.received_at)
 
+    def _check_network(self, remote: str) -> None:
+        if not self._settings.allow_from:
+            return
+        try:
+            address = ip_address(remote)
+        except ValueError:
+            raise Forged(
+                "the address of the sender is not known, and `allow_from` names some; check the proxy"
+            ) from None
+        address = getattr(address, "ipv4_mapped", None) or address
+        if not any(address in network for network in self._settings.allow_from):
+            raise Forged(f"{address} is in none of the networks of `allow_from`; add it there if it is your PBX")
+
     def _has_secret_path(self, request: WebhookRequest) -> bool:
+        """Whether the path ends in the secret, as it stands or percent-encoded. All are compared, in constant time."""
         if not self._settings.allow_unsigned:
             return False
-        given = request.rest.rpartition("/")[2].encode("utf-8", "surrogateescape")
+        path = request.rest.strip("/")
+        last = path.rpartition("/")[2]
+        spellings = {path, last, unquote(path), unquote(last)}  # base64 may have a slash in it
         found = False
         for secret in self._settings.secrets:
-            found |= bool(secret) and hmac.compare_digest(secret.encode(), given)
+            for spelling in spellings:
+                found |= hmac.compare_digest(_bytes(secret.strip()), _bytes(spelling))
         return found
 
     def masked_rest(self, request: WebhookRequest) -> str:
@@ -74,11 +122,19 @@ class Generic:
         return "" if self._settings.allow_unsigned else request.rest[:SHORT_CHARS_MAX]
 
     def dedup_key(self, request: WebhookRequest) -> str:
-        """The signed id of the message, else what makes the event one."""
+        """The signed id of the message, else what the event says, else the body."""
         message_id = request.headers.get("webhook-id", "")
         if message_id and "webhook-signature" in request.headers:
-            return "wh:" + sha256(message_id.encode("utf-8", "surrogateescape")).hexdigest()
-        return "body:" + sha256(request.body).hexdigest()
+            return "wh:" + _digest([message_id])
+        try:
+            [arrival] = self.read(request)
+        except Unreadable:
+            return "body:" + sha256(request.body).hexdigest()
+        if isinstance(arrival, CallChanged):
+            return "call:" + _digest([arrival.call_key, arrival.dedup_key])
+        if isinstance(arrival, SmsStatusChanged):
+            return "status:" + _digest([arrival.sms_key, arrival.dedup_key])
+        return "sms:" + _digest([arrival.sms_key]) if isinstance(arrival, SmsArrived) else ""
 
     def answer(self, request: WebhookRequest) -> WebhookReply:  # noqa: ARG002 (one shape for all receivers)
         """Always the same."""
@@ -86,117 +142,162 @@ class Generic:
 
     def read(self, request: WebhookRequest) -> Sequence[Arrival]:
         """The arrival in a verified request. Raises Unreadable, saying what was expected."""
-        fields = self._fields(request)
-        event = self._value(_one(fields, "event"))
+        fields = read_fields(request.body, _EXPECTED)
+        event = self._value(fields, "event")
+        event = next((one for one in _EVENTS if one.casefold() == event.casefold()), event)
         if event in _CALL_EVENTS:
             return [self._call(request, fields, event)]
         if event == "sms":
             return [self._sms(request, fields)]
         if event == "smsStatus":
-            status = _one(fields, "status")
-            key = f"{status}:{_one(fields, 'at')}"
-            return [
-                SmsStatusChanged(
-                    self._settings.name, _needed(fields, "id"), key[:SHORT_CHARS_MAX], status[:64],
-                    request.received_at, read_time(_one(fields, "at")),
-                )
-            ]  # fmt: skip
-        raise Unreadable(f"the event is {event[:40]!r}; {_EXPECTED}")
+            return [self._status(request, fields)]
+        if not event:
+            raise Unreadable(f"the field {self._theirs('event')} is missing; {_EXPECTED}")
+        raise Unreadable(f"the event is {event[:40]!r}; {_EXPECTED}; a PBX that names it otherwise needs `map`")
 
     def _call(self, request: WebhookRequest, fields: Fields, event: str) -> CallChanged:
-        answered_by = _one(fields, "answeringNumber")
-        users = tuple(user[:SHORT_CHARS_MAX] for user in fields.get("user", [])[:USERS_MAX])
+        call_key = self._needed(fields, "callId")
+        answered_by = self._short(fields, "answeringNumber")
+        users = tuple(sorted({user[:SHORT_CHARS_MAX] for user in self._all(fields, "user") if user})[:USERS_MAX])
         if event == "answer" and not answered_by and len(users) == 1:
             answered_by = users[0]
-        at = _one(fields, "at")
+        cause, from_number, to_number = self._value(fields, "cause")[:64], *self._two_numbers(fields)
+        cause = next((one for one in _CAUSES if one.casefold() == cause.casefold()), cause)
+        direction = self._direction(fields)
+        at = self._one(fields, "at")
+        said = [event, direction or "", from_number, to_number, *users, "", answered_by, cause, at]
         return CallChanged(
             source=self._settings.name,
-            call_key=_needed(fields, "callId"),
-            dedup_key=f"{event}:{answered_by}:{at}"[:SHORT_CHARS_MAX],
+            call_key=call_key,
+            dedup_key=f"{event}:{_digest(said)}",
             event=_CALL_EVENTS[event],
             received_at=request.received_at,
-            at=read_time(at),
-            direction=_DIRECTIONS.get(self._value(_one(fields, "direction"))),
-            from_number=_one(fields, "from")[:SHORT_CHARS_MAX],
-            to_number=_one(fields, "to")[:SHORT_CHARS_MAX],
+            at=read_time(at, self._settings.timezone),
+            direction=direction,
+            from_number=from_number,
+            to_number=to_number,
             users=users,
-            answered_by=answered_by[:SHORT_CHARS_MAX],
-            cause=self._value(_one(fields, "cause"))[:64],
+            answered_by=answered_by,
+            cause=cause,
         )
 
     def _sms(self, request: WebhookRequest, fields: Fields) -> SmsArrived:
+        from_number, to_number = self._two_numbers(fields)
+        if not any(name in fields for name in self._names.get("text", ("text",))):
+            raise Unreadable(f"the field {self._theirs('text')} is missing; {_EXPECTED}")
+        text = self._one(fields, "text", strip=False)
+        if len(text) > SMS_CHARS_MAX:
+            raise Unreadable(f"the text has {len(text)} characters; an SMS has at most {SMS_CHARS_MAX}")
         return SmsArrived(
             source=self._settings.name,
-            sms_key=_needed(fields, "id"),
+            sms_key=self._needed(fields, "id"),
             received_at=request.received_at,
-            direction=_DIRECTIONS.get(self._value(_one(fields, "direction")), Direction.INCOMING),
-            from_number=_one(fields, "from")[:SHORT_CHARS_MAX],
-            to_number=_one(fields, "to")[:SHORT_CHARS_MAX],
-            text=_one(fields, "text"),
-            at=read_time(_one(fields, "at")),
+            direction=self._direction(fields) or Direction.INCOMING,
+            from_number=from_number,
+            to_number=to_number,
+            text=text,
+            at=read_time(self._one(fields, "at"), self._settings.timezone),
         )
 
-    def _value(self, value: str) -> str:
-        return self._theirs.get(value, value)
+    def _status(self, request: WebhookRequest, fields: Fields) -> SmsStatusChanged:
+        self._needed(fields, "status")
+        status = self._value(fields, "status")[:64]
+        at = self._one(fields, "at")
+        return SmsStatusChanged(
+            source=self._settings.name,
+            sms_key=self._needed(fields, "id"),
+            dedup_key=f"{status[:32]}:{_digest([status, at])}",
+            status=status,
+            received_at=request.received_at,
+            at=read_time(at, self._settings.timezone),
+        )
 
-    def _fields(self, request: WebhookRequest) -> Fields:
-        """The fields of a JSON object or a form, by our names; each value a list of texts."""
-        if len(request.body) > BODY_BYTES_MAX:
-            raise Unreadable(f"the body has {len(request.body)} bytes; at most {BODY_BYTES_MAX} are read")
-        text = request.body.decode("utf-8", "replace").replace("\x00", "")
-        if text.lstrip()[:1] == "{":
-            pairs = _json_pairs(text)
+    def _direction(self, fields: Fields) -> Direction | None:
+        given = self._value(fields, "direction")
+        if not given:
+            return None
+        direction = _DIRECTIONS.get(given.casefold())
+        if direction is None:
+            raise Unreadable(f"the direction is {given[:40]!r}; expected in or out, or its name in `map`")
+        return direction
+
+    def _two_numbers(self, fields: Fields) -> tuple[str, str]:
+        return self._short(fields, "from"), self._short(fields, "to")
+
+    def _all(self, fields: Fields, name: str) -> list[str]:
+        given = (fields.get(one, []) for one in self._names.get(name, (name,)))
+        return [value.strip() for value in next(filter(any, given), [])]
+
+    def _one(self, fields: Fields, name: str, strip: bool = True) -> str:
+        given = (one_of(fields, one) for one in self._names.get(name, (name,)))
+        text = next(filter(None, given), "")
+        return text.strip() if strip else text
+
+    def _theirs(self, name: str) -> str:
+        return " or ".join(self._names.get(name, (name,)))
+
+    def _short(self, fields: Fields, name: str) -> str:
+        text = self._one(fields, name)
+        if len(text) > SHORT_CHARS_MAX:
+            raise Unreadable(f"the field {self._theirs(name)} is longer than {SHORT_CHARS_MAX} characters")
+        return text
+
+    def _needed(self, fields: Fields, name: str) -> str:
+        text = self._short(fields, name)
+        if not text:
+            raise Unreadable(f"the field {self._theirs(name)} is missing; {_EXPECTED}")
+        return text
+
+    def _value(self, fields: Fields, name: str) -> str:
+        """A field whose values have names of ours."""
+        text = self._one(fields, name)
+        return self._values.get((name, text.casefold()), text)
+
+
+def _read_map(field_map: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]], dict[tuple[str, str], str]]:
+    """Our fields → theirs; and (our field, their value) → our value."""
+    bare = {
+        one: name
+        for name, some in (("status", _STATUSES), ("cause", _CAUSES), ("direction", _DIRECTIONS), ("event", _EVENTS))
+        for one in some
+    }
+    names: dict[str, tuple[str, ...]] = {}
+    values: dict[tuple[str, str], str] = {}
+    for ours, theirs in field_map.items():
+        if ours in FIELDS:
+            names[ours] = tuple(without_index(one.strip()) for one in theirs.split("|"))
+            continue
+        name, dot, value = ours.partition(".")
+        if not dot:
+            name, value = bare.get(ours, ""), ours
+        if name not in _VALUES or not value or (_VALUES[name] and value not in _VALUES[name]):
+            known = ", ".join((*FIELDS, *_EVENTS, "direction.in", "direction.out", "cause.…", "status.…"))
+            raise ValueError(f"map.{ours}: this is no name of ours; they are {known}")
+        for one in theirs.split("|"):
+            values[name, one.strip().casefold()] = value
+    return names, values
+
+
+def _digest(parts: Iterable[str]) -> str:
+    """Equal for equal texts only: each goes in with its length."""
+    return sha256(b"".join(b"%d:%b" % (len(one), one) for one in map(_bytes, parts))).hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read_time(text: str, zone: tzinfo | None = None) -> datetime | None:
+    """RFC 3339, Unix seconds or milliseconds, in UTC; None where it says no moment that can be believed. A time without
+    zone is believed only where the source has one."""
+    try:
+        if text.isascii() and text.replace(".", "", 1).isdigit():
+            seconds = float(text)
+            seconds = seconds / 1000 if seconds > 1e11 else seconds  # the year 5138 in seconds, 1973 in milliseconds
+            found = datetime.fromtimestamp(seconds, UTC)
         else:
-            try:
-                pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS_MAX)
-            except ValueError:
-                raise Unreadable(f"the form has more than {FIELDS_MAX} fields") from None
-        found: Fields = {}
-        for name, value in pairs[:FIELDS_MAX]:
-            ours = name.removesuffix("[]")
-            found.setdefault(self._theirs.get(ours, ours), []).append(value[:FIELD_CHARS_MAX])
-        return found
-
-
-def _json_pairs(text: str) -> list[tuple[str, str]]:
-    try:
-        read = json.loads(text)
-    except (ValueError, RecursionError):
-        raise Unreadable(f"the body is not JSON that can be read; {_EXPECTED}") from None
-    if not isinstance(read, dict):
-        raise Unreadable(f"the body is not one JSON object; {_EXPECTED}")
-    pairs: list[tuple[str, str]] = []
-    for name, value in list(read.items())[:FIELDS_MAX]:
-        some = value[:USERS_MAX] if isinstance(value, list) else [value]
-        pairs.extend((name, _clean(one)) for one in some if one is not None and not isinstance(one, dict | list))
-    return pairs
-
-
-def _clean(value: object) -> str:
-    """Text of a scalar, without what no database keeps."""
-    text = str(value) if not isinstance(value, bool) else str(value).lower()
-    return text[:FIELD_CHARS_MAX].replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _one(fields: Fields, name: str) -> str:
-    return fields.get(name, [""])[0].strip()
-
-
-def _needed(fields: Fields, name: str) -> str:
-    value = _one(fields, name)
-    if not value:
-        raise Unreadable(f"the field {name} is missing; {_EXPECTED}")
-    if len(value) > SHORT_CHARS_MAX:
-        raise Unreadable(f"the field {name} is longer than {SHORT_CHARS_MAX} characters")
-    return value
-
-
-def read_time(text: str) -> datetime | None:
-    """RFC 3339 or Unix seconds in UTC; None where it says no moment. A time without zone is not believed."""
-    try:
-        if text.replace(".", "", 1).isdigit() and text.isascii():
-            return datetime.fromtimestamp(float(text), UTC)
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else None
+            found = datetime.fromisoformat(text)
+        found = found.replace(tzinfo=found.tzinfo or zone)
+        return found.astimezone(UTC) if found.tzinfo and found.year in YEARS else None
     except (ValueError, OverflowError, OSError):
         return None

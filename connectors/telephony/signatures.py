@@ -1,13 +1,18 @@
 """Standard Webhooks: HMAC-SHA256 over `id.timestamp.body` (standardwebhooks.com, specification 1.0).
 
-Secrets are written `whsec_` + base64; the prefix and the padding may be missing. A secret that is not base64 is taken as
-its own bytes, for programs that can only paste a password. Several secrets may hold at once, for rotation. Everything in
-the headers is hostile: what can't be read is Forged, with a reason that repeats nothing of it.
+A secret is written `whsec_` + base64; the padding may be missing. Without the prefix it may be base64 or any password:
+since nobody can tell which a sender means (`openssl dgst -hmac` takes the letters as they are), both readings of it
+prove a message. `key_of`, with which we sign, takes base64 where it can be base64. Several secrets may hold at once, for
+rotation; an empty one is refused with ValueError, as is a `whsec_` that is not base64.
+
+Everything in the headers is hostile: what can't be read is Forged, with a reason that repeats nothing of it. Signatures
+are compared as text and in constant time, so that no second spelling of the same base64 passes. Versions other than
+`v1` are skipped.
 """
 
 import base64
-import binascii
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
@@ -16,18 +21,33 @@ from connectors.base import Forged
 
 TOLERANCE_SECONDS = 300
 SIGNATURES_MAX = 20
+MESSAGE_ID_CHARS_MAX = 256
 PREFIX = "whsec_"
+_STAMP = re.compile(r"[0-9]{1,12}")
 
 
-def key_of(secret: str) -> bytes:
-    """The key bytes of a secret as it is written in the configuration."""
-    text = secret.removeprefix(PREFIX).strip()
+def keys_of(secret: str) -> tuple[bytes, ...]:
+    """Every reading of a secret as it is written in the configuration, base64 first."""
+    text = secret.strip()
+    prefixed = text.startswith(PREFIX)
+    text = text.removeprefix(PREFIX)
     if not text:
         raise ValueError("a webhook secret is empty; give one of 24 random bytes or more, as whsec_ and base64")
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return text.encode()
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except ValueError:  # binascii.Error, or letters beyond ASCII
+        decoded = b""
+    if prefixed and not decoded:
+        raise ValueError("a webhook secret begins with whsec_ but no base64 follows; copy the whole of it again")
+    if prefixed:
+        return (decoded,)
+    plain = text.encode("utf-8", "surrogatepass")
+    return (decoded, plain) if decoded else (plain,)
+
+
+def key_of(secret: str) -> bytes:
+    """The key that we sign with."""
+    return keys_of(secret)[0]
 
 
 def sign_standard(secret: str, message_id: str, at: datetime, body: bytes) -> dict[str, str]:
@@ -41,7 +61,7 @@ def sign_standard(secret: str, message_id: str, at: datetime, body: bytes) -> di
 
 
 def verify_standard(
-    secrets: Sequence[str],
+    secrets: str | Sequence[str],
     headers: Mapping[str, str],
     body: bytes,
     now: datetime,
@@ -50,26 +70,33 @@ def verify_standard(
     """The id of a message that proves itself; raises Forged otherwise. Header names are in lower case."""
     if not secrets:
         raise Forged("this source has no secret, so nothing can prove itself to it; set `secret`")
+    keys = [key for one in ([secrets] if isinstance(secrets, str) else secrets) for key in keys_of(one)]
     message_id = headers.get("webhook-id", "")
     stamp = headers.get("webhook-timestamp", "")
     given = headers.get("webhook-signature", "")
-    if not (message_id and stamp and given):
-        raise Forged("the headers webhook-id, webhook-timestamp and webhook-signature are needed")
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+    for name, value in (("webhook-id", message_id), ("webhook-timestamp", stamp), ("webhook-signature", given)):
+        if not value:
+            raise Forged(
+                f"the header {name} is missing; webhook-id, webhook-timestamp and webhook-signature are needed"
+            )
+    if "." in message_id or len(message_id) > MESSAGE_ID_CHARS_MAX:
+        # With a dot in it the same signature would fit another split of id, time and body.
+        raise Forged(f"webhook-id has a dot or is longer than {MESSAGE_ID_CHARS_MAX} characters")
+    if not _STAMP.fullmatch(stamp):
         raise Forged("webhook-timestamp is not a number of seconds")
     if abs(now.timestamp() - int(stamp)) > tolerance_seconds:
         raise Forged(f"webhook-timestamp is more than {tolerance_seconds} s away from our clock; is yours right?")
     candidates = [part[3:] for part in given.split(" ")[:SIGNATURES_MAX] if part.startswith("v1,")]
     matched = False
-    for secret in secrets:
-        expected = _signature(key_of(secret), message_id, stamp, body).encode()
+    for key in keys:
+        expected = _signature(key, message_id, stamp, body).encode()
         for candidate in candidates:
-            matched |= hmac.compare_digest(expected, candidate.encode("utf-8", "surrogateescape"))
+            matched |= hmac.compare_digest(expected, candidate.encode("utf-8", "surrogatepass"))
     if not matched:
         raise Forged("webhook-signature does not fit the body and this source's secret")
     return message_id
 
 
 def _signature(key: bytes, message_id: str, stamp: str, body: bytes) -> str:
-    signed = f"{message_id}.{stamp}.".encode("utf-8", "surrogateescape") + body
+    signed = f"{message_id}.{stamp}.".encode("utf-8", "surrogatepass") + body
     return base64.b64encode(hmac.new(key, signed, sha256).digest()).decode("ascii")
