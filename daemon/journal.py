@@ -55,7 +55,7 @@ class Journal:
             try:
                 async with self._database.connection() as db:
                     await inbound.add(db, events)
-            except Exception as error:  # noqa: BLE001 (whatever it is, everybody who waits has to hear it)
+            except Exception as error:
                 for _, done in some:
                     if not done.done():
                         done.set_exception(error)

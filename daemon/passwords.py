@@ -6,7 +6,7 @@ from hashlib import sha256
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-TOKEN_PREFIX = "rm_"  # noqa: S105 (the visible beginning of every token, so that scanners find leaked ones)
+TOKEN_PREFIX = "rm_"
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 1024
 _HASHER = PasswordHasher()
@@ -33,6 +33,7 @@ def hash_password(password: str) -> str:
 def check_password(stored: str | None, password: str) -> bool:
     """Takes as long for a user who does not exist as for one who does."""
     try:
-        return _HASHER.verify(stored or _NOBODY, password[:PASSWORD_CHARS_MAX]) and stored is not None
+        _HASHER.verify(stored or _NOBODY, password[:PASSWORD_CHARS_MAX])
     except (VerificationError, InvalidHashError):
         return False
+    return stored is not None
