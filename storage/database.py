@@ -42,6 +42,7 @@ ACQUIRE_SECONDS = 30.0  # waiting for one of the pool's connections to become fr
 CLOSE_SECONDS = 5.0
 RETRY_PAUSE_SECONDS = 0.02  # doubled each time, and jittered so that two in a deadlock do not meet again
 STATEMENT_CACHE_SIZE = 200
+_PING = "SELECT 1"
 
 _TRY_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 _LOST = (
@@ -132,7 +133,7 @@ class Database:
     async def ping(self) -> None:
         """Raises StorageDown if the database does not answer."""
         async with self.connection() as db:
-            await db.fetchval("SELECT 1")
+            await db.fetchval(_PING)
 
     async def close(self) -> None:
         try:

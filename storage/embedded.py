@@ -60,6 +60,8 @@ LOG_TAIL_BYTES = 4000
 BUFFER_BYTES_MIN = 16 << 20
 BUFFER_BYTES_MAX = 256 << 20
 ROLE = "ringmail"
+_HAS_DATABASE = "SELECT 1 FROM pg_database WHERE datname = $1"
+_CREATE_DATABASE = f"CREATE DATABASE {ROLE}"
 
 _log = logging.getLogger(__name__)
 
@@ -235,8 +237,8 @@ class EmbeddedServer:
     async def _make_database(self) -> None:
         db = await asyncpg.connect(self.dsn_of("postgres"), timeout=3)
         try:
-            if not await db.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", ROLE):
-                await db.execute(f"CREATE DATABASE {ROLE}")
+            if not await db.fetchval(_HAS_DATABASE, ROLE):
+                await db.execute(_CREATE_DATABASE)
         finally:
             await db.close()
 
