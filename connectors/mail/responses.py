@@ -33,7 +33,7 @@ _WORDS = re.compile(rb"\* (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
 _ATOM_END = re.compile(rb'[\s()"\[]')
 _QUOTED_END = re.compile(rb'["\\]')
 
-Token: TypeAlias = "bytes | None | list[Token]"
+Token: TypeAlias = "bytes | list[Token] | None"
 
 
 class Garbled(Unavailable):

@@ -1,0 +1,139 @@
+"""What the answers of an IMAP server say: folders, the state of a folder, mails. Pure reading of parsed responses.
+
+Every field is optional on the wire: a server that leaves one out, or writes nonsense into it, gets None (or 0 for
+UIDVALIDITY, which RFC 9051 §2.3.1.1 makes nonzero). What is no answer to our question is skipped.
+"""
+
+import contextlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from connectors.mail.arguments import UID_MAX, decode_name
+from connectors.mail.responses import Response, number, pairs, parse
+
+_CODE_NUMBER = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) ([0-9]{1,20})\]", re.IGNORECASE)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DATE = re.compile(r" ?(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A folder as LIST tells it: its name on the wire, its name for people, the delimiter, its flags in lower case."""
+
+    raw: bytes
+    name: str
+    delimiter: str
+    flags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderState:
+    """A folder as it was when it was opened. `uidvalidity` is 0 where the server gives none."""
+
+    uidvalidity: int
+    uidnext: int | None
+    exists: int
+    highestmodseq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """One mail of an answer. What the server left out is None; `body` was asked for or is None too."""
+
+    uid: int
+    size: int | None = None
+    internal_date: datetime | None = None
+    flags: frozenset[str] = frozenset()
+    body: bytes | None = None
+
+
+def read_list(response: Response, peer: str) -> Listed | None:
+    """`* LIST (flags) "delimiter" name`."""
+    tokens = parse(response, peer)
+    if len(tokens) < 4 or not isinstance(tokens[1], list) or not isinstance(tokens[3], bytes) or not tokens[3]:
+        return None
+    raw = tokens[3]
+    if re.search(rb"[\x00\r\n]", raw):
+        return None  # cannot be asked for
+    delimiter = tokens[2].decode("utf-8", "replace") if isinstance(tokens[2], bytes) else ""
+    flags = frozenset(flag.decode("ascii", "replace").lower() for flag in tokens[1] if isinstance(flag, bytes))
+    return Listed(raw, decode_name(raw), delimiter, flags)
+
+
+def read_state(responses: Sequence[Response]) -> FolderState:
+    """What EXAMINE tells."""
+    codes: dict[bytes, int] = {}
+    exists = 0
+    for response in responses:
+        code = _CODE_NUMBER.match(response.text)
+        if code is not None:
+            codes[code[1].upper()] = int(code[2])
+        words = response.text.split(None, 3)
+        if len(words) == 3 and words[2].upper() == b"EXISTS":
+            exists = number(words[1], UID_MAX) or 0
+    uidvalidity = codes.get(b"UIDVALIDITY", 0)
+    return FolderState(
+        uidvalidity if uidvalidity <= UID_MAX else 0,
+        codes.get(b"UIDNEXT") or None,
+        exists,
+        codes.get(b"HIGHESTMODSEQ") or None,
+    )
+
+
+def read_search(responses: Sequence[Response]) -> list[int]:
+    """`* SEARCH 2 84 882`: ascending, each once. Some servers add (MODSEQ n); what is no UID is nothing to us."""
+    found: set[int] = set()
+    for response in responses:
+        words = response.text.partition(b"(")[0].split()[2:]
+        found.update(int(word) for word in words if word.isdigit() and len(word) <= 10)
+    return sorted(uid for uid in found if 0 < uid <= UID_MAX)
+
+
+def read_mail(response: Response, peer: str) -> Fetched | None:
+    """`* 12 FETCH (UID 17 RFC822.SIZE 44827 …)`; None without a UID: news about flags that we did not ask for."""
+    tokens = parse(response, peer)
+    if len(tokens) < 3 or not isinstance(tokens[2], list):
+        return None
+    items = pairs(tokens[2])
+    uid = number(items.get(b"UID"), UID_MAX)
+    if not uid:
+        return None
+    body = next((value for key, value in items.items() if key.startswith(b"BODY[]")), b"")
+    has_body = any(key.startswith(b"BODY[]") for key in items)
+    flags = items.get(b"FLAGS")
+    seen = (flag.decode("ascii", "replace").lower() for flag in flags if isinstance(flag, bytes)) if flags else ()
+    when = items.get(b"INTERNALDATE")
+    return Fetched(
+        uid,
+        number(items.get(b"RFC822.SIZE")),
+        internal_date(when.decode("ascii", "replace")) if isinstance(when, bytes) else None,
+        frozenset(seen),
+        (body if isinstance(body, bytes) else b"") if has_body else None,
+    )
+
+
+def merged(before: Fetched | None, now: Fetched) -> Fetched:
+    """One mail whose items came in several responses; what came first is kept."""
+    if before is None:
+        return now
+    return Fetched(
+        now.uid,
+        before.size if before.size is not None else now.size,
+        before.internal_date or now.internal_date,
+        now.flags or before.flags,
+        before.body if before.body is not None else now.body,
+    )
+
+
+def internal_date(text: str) -> datetime | None:
+    """`17-Jul-1996 02:44:25 -0700` in UTC, or None where it is no date."""
+    found = _DATE.fullmatch(text)
+    if found is None or found[2].title() not in _MONTHS:
+        return None
+    month = _MONTHS.index(found[2].title()) + 1
+    with contextlib.suppress(ValueError, OverflowError):
+        written = f"{found[3]}-{month:02}-{int(found[1]):02}T{found[4]}{found[5]}:{found[6]}"
+        return datetime.fromisoformat(written).astimezone(UTC)
+    return None

@@ -1,0 +1,57 @@
+"""Opens connections: aioimaplib's client with our protocol in it, by the hook that it has for that.
+
+Errors of sockets and of TLS come out as they are, at once; the library itself would keep them until a timeout.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+
+from aioimaplib import IMAP4
+
+from connectors.base import Unavailable
+from connectors.mail.protocol import CONNECT_SECONDS, ImapProtocol
+
+
+class ImapClient(IMAP4):
+    """aioimaplib's client with our protocol in it."""
+
+    protocol: ImapProtocol
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls_at_once: ssl.SSLContext | None,
+        literal_bytes_max: int,
+        quiet_seconds: float,
+    ) -> None:
+        self._bounds = (literal_bytes_max, quiet_seconds)
+        super().__init__(host, port, asyncio.get_running_loop(), CONNECT_SECONDS, None, tls_at_once)
+
+    def create_client(
+        self,
+        host: str,
+        port: int,
+        loop: asyncio.AbstractEventLoop | None,
+        conn_lost_cb: Callable[[Exception | None], None] | None = None,  # noqa: ARG002 - the library's signature
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """The library's hook: who speaks on the connection, and the task that opens it."""
+        running = loop or asyncio.get_running_loop()
+        self.protocol = ImapProtocol(running, f"{host}:{port}", *self._bounds)
+        name = host if ssl_context else None
+        self._client_task = running.create_task(
+            running.create_connection(lambda: self.protocol, host, port, ssl=ssl_context, server_hostname=name)
+        )
+
+    async def wait_hello_from_server(self) -> None:
+        """Opens the connection and waits for the greeting; errors of sockets and TLS pass as they are."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self._client_task
+                await asyncio.shield(self.protocol.greeting)
+        except BaseException:
+            self._client_task.cancel()
+            self.protocol.break_off(Unavailable(f"{self.protocol.peer} was not reached"))
+            raise

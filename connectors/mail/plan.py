@@ -1,0 +1,173 @@
+"""What to read next of one folder. Pure: from the checkpoint, the folder's state and lists of UIDs.
+
+A folder's UIDs are cut in two by the moment when it was first seen:
+
+        since ──────────────┬──────────────── first seen ────────────────┬──────────────→ now
+        not looked at yet   │   read, newest first: history              │ read, oldest first: live mail
+                       backfill_uid                                  live_uid
+                            ← moves down                                 → moves up
+
+`live_uid`: every mail above the moment of first sight and up to here is finished. `backfill_uid`: every mail from here
+up to that moment is finished. Finished means: committed, known before, or gone from the server. Both move only over
+finished mails without gaps, so a restart goes on exactly there; reading something twice does no harm, since mails are
+told apart by their content, but skipping would.
+
+    UIDVALIDITY differs     the folder starts anew (RFC 9051 §2.3.1.1)
+    UIDVALIDITY missing     the same state, but never saved: after a restart the UIDs might be others
+    `since` moved back      the history is gone through again; what is known is not fetched
+    checkpoint unreadable   as none
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+
+from connectors.base import BATCH_BYTES_MAX, BATCH_COUNT_MAX
+from connectors.mail.answers import Fetched, FolderState
+from connectors.mail.arguments import UID_MAX
+from interactions.records import Json
+
+EARLIEST = date.min
+# Of a mail above the mailbox's limit only the beginning is fetched: headers, and the text of nearly every mail.
+CUT_BYTES = 256 * 1024
+# A mail that makes the server break off is fetched alone, then cut, then left to quarantine with nothing in it.
+STRIKES_CUT = 3
+STRIKES_NOTHING = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a folder is read. `since` is the day from which on `backfill_uid` counts."""
+
+    uidvalidity: int
+    live_uid: int
+    backfill_uid: int
+    done: bool
+    since: date
+
+    def saved(self) -> Json:
+        """As a checkpoint."""
+        return {
+            "uidvalidity": self.uidvalidity,
+            "live_uid": self.live_uid,
+            "backfill_uid": self.backfill_uid,
+            "done": self.done,
+            "since": self.since.isoformat(),
+        }
+
+
+def load(saved: Json | None) -> Cursor | None:
+    """A checkpoint as a cursor, or None where there is none that makes sense."""
+    if saved is None:
+        return None
+    numbers = [saved.get(key) for key in ("uidvalidity", "live_uid", "backfill_uid")]
+    done, since = saved.get("done"), saved.get("since")
+    if not isinstance(done, bool) or not isinstance(since, str):
+        return None
+    whole = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= UID_MAX + 1]
+    if len(whole) != len(numbers) or whole[0] == 0:
+        return None
+    try:
+        return Cursor(whole[0], whole[1], whole[2], done, date.fromisoformat(since))
+    except ValueError:
+        return None
+
+
+def begin(before: Cursor | None, state: FolderState, highest_uid: int, since: date | None) -> Cursor:
+    """The cursor to go on with. `highest_uid` is the highest UID in the folder, or UIDNEXT - 1."""
+    first_day = since or EARLIEST
+    if before is None or before.uidvalidity != state.uidvalidity:
+        return Cursor(state.uidvalidity, highest_uid, highest_uid + 1, False, first_day)
+    if first_day < before.since:
+        return Cursor(before.uidvalidity, before.live_uid, before.live_uid + 1, False, first_day)
+    return before
+
+
+def is_same_generation(before: Cursor | None, state: FolderState) -> bool:
+    """Whether the UIDs of the checkpoint still mean the same mails."""
+    return before is not None and before.uidvalidity == state.uidvalidity
+
+
+def may_have_new(cursor: Cursor, state: FolderState) -> bool:
+    """Whether there can be mails above the cursor; without UIDNEXT one has to look."""
+    if state.exists == 0:
+        return False
+    return state.uidnext is None or state.uidnext > cursor.live_uid + 1
+
+
+def new_uids(cursor: Cursor, found: Iterable[int]) -> list[int]:
+    """Live mail in the answer to a search for `live_uid + 1:*`, oldest first. `*` is the last mail even if that lies
+    below, and some servers return UIDs in any order."""
+    return sorted({uid for uid in found if uid > cursor.live_uid})
+
+
+def old_uids(cursor: Cursor, found: Iterable[int]) -> list[int]:
+    """History still to read in the answer to a search since the first day, newest first."""
+    return sorted({uid for uid in found if uid < cursor.backfill_uid}, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Mails that are fetched and committed together. `last` is the UID up to which all is finished after it, in the
+    direction of reading. With `bytes_max` it is one mail, and only so much of it is fetched."""
+
+    uids: tuple[int, ...]
+    last: int
+    bytes_max: int | None = None
+
+
+def portions(
+    wanted: Sequence[int],
+    there: Iterable[Fetched],
+    message_bytes_max: int,
+    strikes: Mapping[int, int] = MappingProxyType({}),
+    bytes_max: int = BATCH_BYTES_MAX,
+    count_max: int = BATCH_COUNT_MAX,
+) -> list[Portion]:
+    """Cuts the mails that are `there` into portions, in the order of `wanted`. What is wanted and not there is gone
+    from the server, or known: it is finished with the portion before it. At least one portion, if only to move on.
+
+    A mail that is too large or of unknown size stands alone and is cut. So does one that had `strikes`: the connection
+    failed so often while it was fetched."""
+    sizes = {one.uid: one.size for one in there}
+    groups: list[tuple[list[int], int | None]] = []
+    held = 0
+    is_open = False  # whether the last group may grow
+    for uid in wanted:
+        if uid not in sizes:
+            continue
+        size, struck = sizes[uid], strikes.get(uid, 0)
+        limit = _limit(size, struck, message_bytes_max)
+        if struck or limit is not None or size is None:
+            groups.append(([uid], limit))
+            is_open = False
+            continue
+        if not is_open or held + size > bytes_max or len(groups[-1][0]) >= count_max:
+            groups.append(([], None))
+            is_open, held = True, 0
+        groups[-1][0].append(uid)
+        held += size
+    if not groups:
+        return [Portion((), wanted[-1])] if wanted else []
+    last = [group[-1] for group, _ in groups[:-1]] + [wanted[-1]]
+    return [Portion(tuple(group), end, limit) for (group, limit), end in zip(groups, last, strict=True)]
+
+
+def _limit(size: int | None, struck: int, message_bytes_max: int) -> int | None:
+    if struck >= STRIKES_NOTHING:
+        return 0
+    if struck >= STRIKES_CUT or (size is not None and size > message_bytes_max):
+        return min(CUT_BYTES, message_bytes_max)
+    return message_bytes_max if size is None else None
+
+
+def after_new(cursor: Cursor, last: int) -> Cursor:
+    """The cursor once live mail up to `last` is finished."""
+    return Cursor(cursor.uidvalidity, max(cursor.live_uid, last), cursor.backfill_uid, cursor.done, cursor.since)
+
+
+def after_old(cursor: Cursor, last: int | None) -> Cursor:
+    """The cursor once history down to `last` is finished; None: all of it."""
+    lowest = cursor.backfill_uid if last is None else min(cursor.backfill_uid, last)
+    return Cursor(cursor.uidvalidity, cursor.live_uid, lowest, cursor.done or last is None, cursor.since)

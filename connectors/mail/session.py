@@ -1,0 +1,271 @@
+"""A logged-in session with an IMAP server, in the words that reading a mailbox needs.
+
+`connect` opens the connection (TLS from the start, STARTTLS, or in the clear to this machine only), logs in and asks
+what the server can do. Then folders are opened with EXAMINE and mails fetched with BODY.PEEK, so nothing ever changes
+on the server: there is no SELECT, no STORE and no EXPUNGE here. Everything goes by UID, never by position.
+
+A command that fails raises, it never looks like an empty answer. Fields that servers leave out (UIDNEXT, INTERNALDATE,
+RFC822.SIZE) are None. ENVELOPE and BODYSTRUCTURE are not asked for: servers build them with their own parsers.
+"""
+
+import asyncio
+import contextlib
+import functools
+import ipaddress
+import ssl
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from aioimaplib import AUTH, NONAUTH, SELECTED
+
+from connectors.base import ConnectorError, Refused, Unavailable
+from connectors.mail.answers import (
+    Fetched,
+    FolderState,
+    Listed,
+    merged,
+    read_list,
+    read_mail,
+    read_search,
+    read_state,
+)
+from connectors.mail.arguments import Argument, decode_name, search_date, string, uid_sets
+from connectors.mail.client import ImapClient
+from connectors.mail.protocol import QUIET_SECONDS, Answer, ImapProtocol
+from connectors.mail.refusals import of_command, of_connection, of_login
+from connectors.mail.responses import shown
+
+# Servers drop a session that idles for 30 minutes (RFC 2177); some go deaf long before.
+IDLE_SECONDS_MAX = 540.0
+LOGOUT_SECONDS = 2.0
+FOLDERS_MAX = 10_000
+# Room above message_bytes_max for servers whose RFC822.SIZE counts line ends otherwise than they send them.
+LITERAL_SLACK_BYTES = 1024 * 1024
+
+Tls = Literal["implicit", "starttls", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a mailbox is and who opens it. `message_bytes_max` bounds what one answer may bring."""
+
+    host: str
+    port: int
+    tls: Tls
+    user: str
+    password: str = field(repr=False)
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    message_bytes_max: int = 50_000_000
+    quiet_seconds: float = QUIET_SECONDS
+
+    @property
+    def peer(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@functools.cache
+def default_context() -> ssl.SSLContext:
+    """The one TLS context of this program: the system's authorities, and a megabyte less for each connection."""
+    return ssl.create_default_context()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host.lower() == "localhost"
+
+
+@contextlib.asynccontextmanager
+async def opened(account: Account) -> AsyncIterator["ImapSession"]:
+    """A session for the length of a `with`; ended politely if it is still alive, at once otherwise."""
+    session = await ImapSession.connect(account)
+    try:
+        yield session
+        await session.logout()
+    finally:
+        session.close()
+
+
+class ImapSession:
+    """See the module. Made by `connect`; any failure other than NO or BAD to a command has closed the connection."""
+
+    def __init__(self, protocol: ImapProtocol, account: Account) -> None:
+        self._protocol = protocol
+        self.account = account
+        self.peer = account.peer
+
+    @classmethod
+    async def connect(cls, account: Account) -> "ImapSession":
+        """Raises Refused when a person must act, Unavailable when waiting may help."""
+        if account.tls == "none" and not is_loopback(account.host):
+            raise Refused(
+                f"{account.peer} would get the password in the clear; use imaps:// or imap+starttls://, "
+                "plain imap:// is for this machine only"
+            )
+        context = account.ssl_context or default_context()
+        literal_bytes_max = account.message_bytes_max + account.message_bytes_max // 8 + LITERAL_SLACK_BYTES
+        client = ImapClient(
+            account.host,
+            account.port,
+            context if account.tls == "implicit" else None,
+            literal_bytes_max,
+            account.quiet_seconds,
+        )
+        session = cls(client.protocol, account)
+        try:
+            await client.wait_hello_from_server()
+            if account.tls == "starttls":
+                await session._start_tls(context)
+            await session._log_in()
+        except UnicodeError as error:
+            session.close()
+            raise Refused(f"{account.host!r} is no host name ({error}); check it") from error
+        except (OSError, TimeoutError) as error:
+            session.close()
+            raise of_connection(account.peer, account.host, error) from error
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return frozenset(self._protocol.capabilities)
+
+    @property
+    def is_alive(self) -> bool:
+        return self._protocol.broken is None
+
+    async def _start_tls(self, context: ssl.SSLContext) -> None:
+        if self._protocol.state != NONAUTH:
+            # RFC 9051 §11.3: who greets with PREAUTH keeps us from asking for TLS.
+            raise Refused(f"{self.peer} claims that we are logged in before TLS; somebody may be meddling")
+        answer = await self._protocol.run("STARTTLS")
+        if not answer.is_ok:
+            raise Refused(
+                f"{self.peer} does not offer STARTTLS ({shown(answer.text)}); use imaps:// if it has a TLS port"
+            )
+        await self._protocol.start_tls(context, self.account.host)
+
+    async def _log_in(self) -> None:
+        if self._protocol.state != NONAUTH:
+            return
+        await self._ask_capabilities()
+        offered = self._protocol.capabilities
+        user, password = self.account.user, self.account.password
+        name, password_form = string(user, "user name"), string(password, "password")
+        self._protocol.capabilities = set()  # they change with the login
+        if "AUTH=PLAIN" in offered:
+            secret = b64encode(f"\0{user}\0{password}".encode())
+            if "SASL-IR" in offered:
+                answer = await self._protocol.run("AUTHENTICATE", b"PLAIN", secret)
+            else:
+                answer = await self._protocol.run("AUTHENTICATE", b"PLAIN", after=secret + b"\r\n")
+        elif "LOGINDISABLED" not in offered:
+            answer = await self._protocol.run("LOGIN", name, password_form)
+        else:
+            raise Refused(f"{self.peer} takes no password on this connection; use TLS, or another way to log in")
+        if not answer.is_ok:
+            said = answer.text.replace(password.encode(), b"***") if password else answer.text
+            raise of_login(self.peer, user, answer.result, said)
+        self._protocol.state = AUTH
+        if not self._protocol.capabilities:
+            await self._ask_capabilities()
+
+    async def _ask_capabilities(self) -> None:
+        if not self._protocol.capabilities:
+            await self._done("tell what it can do", self._protocol.run("CAPABILITY"))
+
+    async def _done(self, what: str, running: Awaitable[Answer]) -> Answer:
+        answer = await running
+        if not answer.is_ok:
+            raise of_command(self.peer, what, answer.text)
+        return answer
+
+    # Folders --------------------------------------------------------------------------------------------------------
+
+    async def list_folders(self) -> list[Listed]:
+        """Every folder there is, with special uses where the server knows them (RFC 6154)."""
+        arguments: list[Argument] = [b'""', b'"*"']
+        if {"SPECIAL-USE", "LIST-EXTENDED"} <= self.capabilities:
+            arguments += [b"RETURN", b"(SPECIAL-USE)"]
+        answer = await self._done("list folders", self._protocol.run("LIST", *arguments, wanted=(b"LIST",)))
+        listed = [read_list(response, self.peer) for response in answer.responses[:FOLDERS_MAX]]
+        return [one for one in listed if one is not None]
+
+    async def examine(self, raw: bytes) -> FolderState:
+        """Opens a folder without the right to change it. `raw` is its name on the wire."""
+        self._protocol.take_changes()  # they were about the folder before
+        if self._protocol.state == SELECTED:
+            self._protocol.state = AUTH  # RFC 9051 §6.3.2: should it fail, none is open
+        wanted = (b"OK", b"EXISTS", b"FLAGS", b"RECENT")
+        what = f"open the folder {decode_name(raw)!r}"
+        answer = await self._done(what, self._protocol.run("EXAMINE", string(raw, "folder name"), wanted=wanted))
+        self._protocol.state = SELECTED
+        return read_state(answer.responses)
+
+    # Mails ----------------------------------------------------------------------------------------------------------
+
+    async def uid_search(self, uids: str, since: date | None = None) -> list[int]:
+        """The UIDs of the open folder within a set such as `17:*`, arrived on or after a day; ascending, each once.
+        The caller filters: the server reads `17:*` as `*:17` where 17 is beyond its last mail (RFC 9051 §9)."""
+        # No CHARSET: several servers refuse it, and there is no text here.
+        arguments: list[Argument] = [b"UID", uids.encode("ascii")]
+        if since is not None:
+            arguments += [b"SINCE", search_date(since)]
+        running = self._protocol.run("SEARCH", *arguments, wanted=(b"SEARCH",), prefix="UID")
+        answer = await self._done("search for mails", running)
+        return read_search(answer.responses)
+
+    async def sizes(self, uids: Iterable[int]) -> list[Fetched]:
+        """The sizes of those of these mails that are still there, ascending."""
+        return await self._fetch(uids, b"(UID RFC822.SIZE)")
+
+    async def fetch(self, uids: Iterable[int], bytes_max: int | None = None) -> list[Fetched]:
+        """These mails as far as they are still there, ascending; of each only the first `bytes_max` bytes if given."""
+        part = b"" if bytes_max is None else b"<0.%d>" % bytes_max
+        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS BODY.PEEK[]%s)" % part)
+
+    async def _fetch(self, uids: Iterable[int], items: bytes) -> list[Fetched]:
+        found: dict[int, Fetched] = {}
+        for uid_set, asked in uid_sets(uids):
+            running = self._protocol.run("FETCH", uid_set, items, wanted=(b"FETCH",), prefix="UID")
+            answer = await self._done(f"fetch {len(asked)} mails", running)
+            wanted = set(asked)
+            for response in answer.responses:
+                one = read_mail(response, self.peer)
+                if one is not None and one.uid in wanted:
+                    found[one.uid] = merged(found.get(one.uid), one)
+        return [found[uid] for uid in sorted(found)]
+
+    # Waiting --------------------------------------------------------------------------------------------------------
+
+    async def idle(self, seconds: float) -> bool | None:
+        """Waits for news of the open folder, at most `seconds`: whether something changed; None: no IDLE here."""
+        if "IDLE" not in self._protocol.capabilities:
+            return None
+        return await self._protocol.idle(min(seconds, IDLE_SECONDS_MAX))
+
+    def take_changes(self) -> bool:
+        """Whether mails may have come since the last call, as told by the server unasked."""
+        return any(kind == b"EXISTS" for kind, _ in self._protocol.take_changes())
+
+    async def noop(self) -> None:
+        """Shows that we are alive, and hears the news."""
+        await self._done("answer", self._protocol.run("NOOP"))
+
+    async def logout(self) -> None:
+        """Says good-bye; never fails."""
+        if self.is_alive:
+            with contextlib.suppress(ConnectorError, TimeoutError):
+                async with asyncio.timeout(LOGOUT_SECONDS):
+                    await self._protocol.run("LOGOUT")
+        self.close()
+
+    def close(self) -> None:
+        """Drops the connection."""
+        self._protocol.break_off(Unavailable(f"the session with {self.peer} was closed"))

@@ -1,0 +1,200 @@
+"""A mailbox as a source: logs in, catches up with every folder, then waits for news until cancelled.
+
+    connections >= 2, push     one connection stays in INBOX with IDLE; another reads the other folders (`rounds`)
+    connections  = 1, push     one does both: a round over the other folders, then IDLE in INBOX until the next
+    poll, or no IDLE           one goes round
+
+A server that grants only one connection is read with one. Trouble ends `run` with a ConnectorError and closes the
+connections; whoever runs us starts it again after a while, and the checkpoints make that cheap. Cancelling closes them
+too, at once.
+
+    Refused       needs_reauth: the login is refused · misconfigured: certificate, host, port, no folder fits
+    Unavailable   unreachable: not found, no answer, connection lost · throttled: we ask too much
+
+Limits: changes of flags, moves and deletions are not followed; Gmail's "All Mail" is read beside its other folders, so
+mails in both are fetched twice (and kept once).
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import date
+
+from connectors.base import ConnectorError, Intake, Refused
+from connectors.mail.folders import DEFAULT, Folder, choose
+from connectors.mail.protocol import QUIET_SECONDS
+from connectors.mail.refusals import NotDone
+from connectors.mail.rounds import Board, Progress, Rounds
+from connectors.mail.session import Account, ImapSession, Tls, opened
+from connectors.mail.sync import FolderSync, Strikes
+
+NAMES_SHOWN_MAX = 12
+SURVEY_COUNT = 1000  # UIDs asked after at once
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxSettings:
+    """One mailbox as the configuration has it, secrets resolved. `ssl_context` None: the system's authorities."""
+
+    name: str
+    address: str
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    tls: Tls = "implicit"
+    aliases: tuple[str, ...] = ()
+    folders: tuple[str, ...] = DEFAULT
+    since: date | None = None
+    push: bool = True
+    poll_seconds: float = 120.0
+    message_bytes_max: int = 50_000_000
+    connections: int = 3
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    quiet_seconds: float = QUIET_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSurvey:
+    """What a first read of a folder would bring: mails in it, those of them since the first day, and those known."""
+
+    folder: str
+    role: str
+    messages: int
+    wanted: int
+    known: int = 0
+
+
+class ImapSource:
+    """The `Source` of a mailbox. Keeps nothing between runs but its strikes."""
+
+    def __init__(self, settings: MailboxSettings) -> None:
+        self.settings = settings
+        self._strikes = Strikes()
+        self._account = Account(
+            settings.host,
+            settings.port,
+            settings.tls,
+            settings.user,
+            settings.password,
+            settings.ssl_context,
+            settings.message_bytes_max,
+            settings.quiet_seconds,
+        )
+
+    async def run(self, intake: Intake) -> None:
+        """Reads until cancelled. See the module."""
+        settings = self.settings
+        async with contextlib.AsyncExitStack() as stack:
+            session = await stack.enter_async_context(opened(self._account))
+            board = await self._board(session, intake)
+            folders = [sync.folder for sync in board.syncs]
+            pushes = settings.push and "IDLE" in session.capabilities and any(map(_is_inbox, folders))
+            second = None
+            if pushes and settings.connections > 1 and not all(map(_is_inbox, folders)):
+                second = await self._second(stack)
+            if second is None:
+                await self._rounds(session, board, _is_any, pushes).run()
+                return
+            await _together(
+                Rounds(session, board, _is_inbox, settings.poll_seconds, idles=True).run(),
+                self._rounds(second, board, _is_other, False).run(),
+            )
+
+    async def catch_up(self, intake: Intake) -> None:
+        """Reads everything there is, on one connection, and returns."""
+        async with opened(self._account) as session:
+            board = await self._board(session, intake)
+            await self._rounds(session, board, _is_any, False).catch_up()
+
+    async def check(self) -> str:
+        """Logs in and lists folders."""
+        async with opened(self._account) as session:
+            folders = await self._folders(session)
+            useful = [name for name in ("IDLE", "NOTIFY", "CONDSTORE", "QRESYNC") if name in session.capabilities]
+            privacy = {"implicit": "TLS", "starttls": "STARTTLS", "none": "no TLS"}[self.settings.tls]
+        names = ", ".join(folder.name for folder in folders[:NAMES_SHOWN_MAX])
+        more = f" and {len(folders) - NAMES_SHOWN_MAX} more" if len(folders) > NAMES_SHOWN_MAX else ""
+        return (
+            f"logged in to {self._account.peer} as {self.settings.user} ({privacy}; {', '.join(useful) or 'no push'}); "
+            f"{len(folders)} folders to read: {names}{more}"
+        )
+
+    async def survey(self, intake: Intake | None = None) -> list[FolderSurvey]:
+        """What a first read would bring, folder by folder; with an intake, how much of it is known."""
+        found = []
+        async with opened(self._account) as session:
+            for folder in await self._folders(session):
+                try:
+                    state = await session.examine(folder.raw)
+                    wanted = await session.uid_search("1:*", self.settings.since) if state.exists else []
+                except NotDone:
+                    continue
+                known = 0
+                if intake is not None and state.uidvalidity:
+                    for start in range(0, len(wanted), SURVEY_COUNT):
+                        some = wanted[start : start + SURVEY_COUNT]
+                        known += len(await intake.known(folder.name, state.uidvalidity, some))
+                found.append(FolderSurvey(folder.name, folder.role, state.exists, len(wanted), known))
+        return found
+
+    async def _folders(self, session: ImapSession) -> list[Folder]:
+        listed = await session.list_folders()
+        folders = choose(listed, self.settings.folders)
+        if not folders:
+            names = ", ".join(one.name for one in listed[:NAMES_SHOWN_MAX]) or "none"
+            raise Refused(
+                f"no folder of {self.settings.user} at {self._account.peer} fits folders = "
+                f"{list(self.settings.folders)}; the server has: {names}"
+            )
+        return folders
+
+    async def _board(self, session: ImapSession, intake: Intake) -> Board:
+        settings = self.settings
+
+        def make(folder: Folder, progress: Progress) -> FolderSync:
+            return FolderSync(
+                settings.name, folder, intake, settings.since, settings.message_bytes_max, self._strikes, progress
+            )
+
+        board = Board(intake, make)
+        board.update(await self._folders(session))
+        return board
+
+    def _rounds(self, session: ImapSession, board: Board, is_mine: Callable[[Folder], bool], idles: bool) -> Rounds:
+        """The rounds of the connection that has the other folders, or all."""
+        return Rounds(session, board, is_mine, self.settings.poll_seconds, idles, relist=lambda: self._folders(session))
+
+    async def _second(self, stack: contextlib.AsyncExitStack) -> ImapSession | None:
+        """Another connection, or None where the server, having granted one, grants no more."""
+        try:
+            return await stack.enter_async_context(opened(self._account))
+        except ConnectorError:
+            return None
+
+
+def _is_any(_: Folder) -> bool:
+    return True
+
+
+def _is_inbox(folder: Folder) -> bool:
+    return folder.role == "inbox"
+
+
+def _is_other(folder: Folder) -> bool:
+    return folder.role != "inbox"
+
+
+async def _together(*running: Coroutine[object, object, None]) -> None:
+    """Runs these side by side. When one fails, the others are cancelled and its error is raised."""
+    tasks = [asyncio.create_task(one) for one in running]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
