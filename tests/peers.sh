@@ -3,7 +3,7 @@
 # installed; otherwise the one line that would is printed, and the suite runs without them and says so.
 set -u
 wanted=""
-[ -x /usr/sbin/dovecot ] && ls /usr/lib/dovecot/modules/../imap >/dev/null 2>&1 || wanted="$wanted dovecot-imapd"
+{ [ -x /usr/sbin/dovecot ] && [ -x /usr/lib/dovecot/imap ]; } || wanted="$wanted dovecot-imapd"
 command -v chromium >/dev/null 2>&1 || wanted="$wanted chromium"
 [ -z "$wanted" ] && exit 0
 line="apt-get install -y --no-install-recommends$wanted"
