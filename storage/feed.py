@@ -24,7 +24,7 @@ SELECT last_seq FROM sequencer FOR UPDATE SKIP LOCKED
 NUMBER = """
 WITH new AS (
     SELECT position, row_number() OVER (ORDER BY position) AS n
-    FROM (SELECT position FROM feed WHERE seq IS NULL ORDER BY position LIMIT $2) AS some)
+    FROM (SELECT position FROM feed WHERE seq IS NULL ORDER BY position LIMIT $2) AS waiting)
 UPDATE feed SET seq = $1 + new.n FROM new WHERE feed.position = new.position
 """
 
