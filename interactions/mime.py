@@ -97,14 +97,14 @@ def is_heavy(shape: Shape) -> bool:
 
 
 def parse(raw: bytes) -> ParsedMail:
-    """Reads a mail. Raises TooComplex beyond the hard bounds, and nothing else."""
+    """Reads a mail. Raises TooComplex beyond the hard bounds, MemoryError where memory is bounded, and nothing else."""
     shape = inspect(raw)
     if shape.header_bytes > HEADER_BYTES_MAX:
         raise TooComplex(f"its header is {shape.header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
     tree = _tree(raw, shape)
     try:
         return _mail(tree)
-    except TooComplex:
+    except (TooComplex, MemoryError):  # half a mail for want of memory would look like the whole
         raise
     except Exception:  # the last rung: whatever is odd about the parts, the header lines are still there
         return _mail(Tree(headers=header_lines(raw)))

@@ -43,9 +43,11 @@ def decode_text(content: bytes, headers: Mapping[str, Sequence[str]]) -> str:
 
 
 def careful_tree(raw: bytes, parts_max: int, depth_max: int) -> Tree:
-    """Never raises: at worst a tree of one part with the header lines and the text after them."""
+    """Raises MemoryError and nothing else: at worst a tree of one part with the header lines and the text after them."""
     try:
         return _walk(email.message_from_bytes(raw), parts_max, depth_max)
+    except MemoryError:
+        raise
     except Exception:  # including RecursionError: this parser is known to raise nearly anything on bad input
         _, _, rest = raw.partition(b"\n\r\n" if b"\n\r\n" in raw else b"\n\n")
         return Tree(headers=header_lines(raw), content=rest)

@@ -148,7 +148,7 @@ async def test_runs_of_small_mails_take_turns(workers: Workers) -> None:
     ("deed", "reason"),
     [
         ("crash", "the parser crashed on it (SIGSEGV)"),
-        ("abort", "the parser crashed on it (SIGABRT)"),
+        ("abort", "the parser gave up on it (SIGABRT); perhaps reading it needed more than 1 GB of memory"),
         ("leave", "the parser crashed on it (it ended with code 3)"),
         ("quit", "the parser failed on it (SystemExit)"),
         ("raise word", "the parser failed on it (ValueError)"),
@@ -187,6 +187,16 @@ async def test_a_mail_that_needs_too_much_is_given_up(deed: str, bounds: Bounds,
 
     if deed == "hang":
         await gone(await begun(tmp_path))
+    await workers.stop()
+
+
+async def test_a_mail_is_never_read_in_half_for_want_of_memory() -> None:
+    workers = Workers(bounds=Bounds(memory_bytes_max=150 << 20))
+    await workers.start()
+
+    with pytest.raises(TooComplex, match="150 MB of memory"):
+        await workers.parse(HEADER + "Subject: Заказ\r\n".encode() + WITH_FILE.replace(FILE, FILE * 40))
+
     await workers.stop()
 
 
