@@ -80,21 +80,27 @@ WHERE o.address_id = ANY($1::uuid[]) AND c.deleted_at IS NULL AND c.merged_into 
 
 SET_LINK = """
 UPDATE address SET contact_id = new.contact_id, rule = new.rule, confidence = new.confidence,
-       candidates = ARRAY(SELECT jsonb_array_elements_text(new.candidates)::uuid)
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::jsonb[])
+       candidates = string_to_array(new.candidates, ',')::uuid[]
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[])
      AS new (id, contact_id, rule, confidence, candidates)
 WHERE address.id = new.id
 """
 
 # The partner at the time follows the link for rows without a manual choice; of several employers the latest begun.
 SET_PARTNERS = """
-UPDATE participant p SET partner_id = CASE WHEN c.kind = 'partner' THEN c.id ELSE (
-    SELECT e.partner_id FROM employment e
-    WHERE e.person_id = c.id AND (e.since IS NULL OR e.since <= i.occurred_at::date)
-      AND (e.until IS NULL OR e.until > i.occurred_at::date)
-    ORDER BY e.since DESC NULLS LAST, e.partner_id DESC LIMIT 1) END
-FROM address a LEFT JOIN contact c ON c.id = a.contact_id, interaction i
-WHERE a.id = ANY($1::uuid[]) AND p.address_id = a.id AND i.id = p.interaction_id AND p.contact_id IS NULL
+WITH history AS (
+    SELECT p.interaction_id, p.n, p.partner_id, c.id AS contact_id, c.kind, (i.occurred_at AT TIME ZONE 'UTC')::date AS day
+    FROM address a LEFT JOIN contact c ON c.id = a.contact_id JOIN participant p ON p.address_id = a.id
+    JOIN interaction i ON i.id = p.interaction_id
+    WHERE a.id = ANY($1::uuid[]) AND p.contact_id IS NULL
+), resolved AS (
+    SELECT h.interaction_id, h.n, h.partner_id AS before, CASE WHEN h.kind = 'partner' THEN h.contact_id ELSE (
+        SELECT e.partner_id FROM employment e
+        WHERE e.person_id = h.contact_id AND (e.since IS NULL OR e.since <= h.day) AND (e.until IS NULL OR e.until > h.day)
+        ORDER BY e.since DESC NULLS LAST, e.partner_id DESC LIMIT 1) END AS partner_id
+    FROM history h)
+UPDATE participant p SET partner_id = r.partner_id FROM resolved r
+WHERE p.interaction_id = r.interaction_id AND p.n = r.n AND r.before IS DISTINCT FROM r.partner_id
 """
 
 
@@ -120,16 +126,19 @@ async def resolve(db: Connection, address_ids: Collection[UUID], today: date) ->
         [match.contact_id for match in matches],
         [match.rule for match in matches],
         [match.confidence for match in matches],
-        [[str(one) for one in match.candidates] for match in matches],
+        [",".join(map(str, match.candidates)) for match in matches],
     )
     await db.execute(SET_PARTNERS, list(links))
 
 
 MARK_OWN = """
-WITH wanted AS (SELECT * FROM unnest($1::text[], $2::text[]) AS w (kind, value))
-UPDATE address SET own = (kind, value) IN (SELECT kind, value FROM wanted)
-WHERE own <> ((kind, value) IN (SELECT kind, value FROM wanted))
-RETURNING id
+WITH wanted AS (
+    SELECT a.id FROM unnest($1::text[], $2::text[]) AS w (kind, value)
+    JOIN address a ON a.kind = w.kind AND a.value = w.value
+), changed AS (
+    SELECT id FROM wanted EXCEPT SELECT id FROM address WHERE own
+    UNION ALL (SELECT id FROM address WHERE own EXCEPT SELECT id FROM wanted))
+UPDATE address SET own = NOT own FROM changed WHERE address.id = changed.id RETURNING address.id
 """
 
 

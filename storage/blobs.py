@@ -4,8 +4,10 @@ On a disk of our own, all new files of a batch go into one pack file with one fl
 a flush per mail would make a first read wait for the disk ten times as long. Where several daemons share no disk
 (`Blobs(None)`), the bytes are in the database.
 
-The pack is durable before the rows that name it are written. A crash in between leaves a pack that no row names; it does
-no harm and is swept. The files are bytes only: names from mails never reach the file system.
+The pack is durable before the rows that name it are written: its bytes, its name, and the folders made for it. A crash in
+between leaves a pack that no row names; it does no harm and is swept. The files are bytes only: names from mails never
+reach the file system. A pack that is gone or too short, after a disk's fault or a restore without the data folder, is
+NotFound in words; its rows stay.
 """
 
 import asyncio
@@ -79,7 +81,14 @@ class Blobs:
             return bytes(row["bytes"])
         if self._folder is None:
             raise NotFound("this file lies in the data folder of another daemon")
-        return await asyncio.to_thread(_read, self._folder / row["pack"], row["start"], row["size"])
+        path = self._folder / row["pack"]
+        try:
+            content = await asyncio.to_thread(_read, path, row["start"], row["size"])
+        except OSError as error:
+            raise NotFound(f"the file {path} cannot be read: {error.strerror}; restore it from a backup") from error
+        if len(content) != row["size"]:
+            raise NotFound(f"the file {path} is shorter than it was written; restore it from a backup")
+        return content
 
 
 async def add_all(db: Connection, stored: Sequence[Stored]) -> None:
@@ -97,7 +106,8 @@ async def add_all(db: Connection, stored: Sequence[Stored]) -> None:
 
 
 def _write(path: Path, contents: Sequence[bytes]) -> None:
-    """A new file, flushed with its folder before it has its name."""
+    """A new file, flushed before it has its name, and then its folder and those that were made for it."""
+    made = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_suffix(".new")
     with temporary.open("wb") as file:
@@ -106,11 +116,12 @@ def _write(path: Path, contents: Sequence[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    for folder in (path.parent, *(one.parent for one in made)):
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _read(path: Path, start: int, size: int) -> bytes:

@@ -2,8 +2,9 @@
 
 Folders and daemons admit at the same time, so `claim` locks what a decision rests on before it is read: first the rows
 of all ids, in sorted order (ids never seen get a row too), then the chains they lead to, in sorted order, and then it
-looks once more, because a chain may have been merged while we waited for it. A deadlock that remains possible makes the
-whole admission run again; that is safe, since deciding is pure.
+looks once more, because a chain may have been merged while we waited for it. Whoever adds a single member to a chain
+takes it with `hold`, which waits for a merge and follows it. A deadlock that remains possible makes the whole admission
+run again; that is safe, since deciding is pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from interactions.chains import ChainFacts, Known, Placement, Threadable
-from interactions.records import Interaction
+from interactions.records import Interaction, uuid7
 from storage.database import Connection
 
 ADD_REFS = """
@@ -27,10 +28,14 @@ SELECT m.ref, i.chain_id FROM message_ref m JOIN interaction i ON i.id = m.inter
 WHERE m.ref = ANY($1::bytea[])
 """
 
+# Two look-ups by key and not one condition with OR, which would walk through all that is waited for.
 AWAITED = """
-SELECT w.ref, w.subject_key, i.chain_id FROM message_awaited w JOIN interaction i ON i.id = w.interaction_id
-WHERE w.ref = ANY($1::bytea[])
-   OR (w.ref, w.subject_key) IN (SELECT * FROM unnest($2::bytea[], $3::bytea[]))
+WITH found AS (
+    SELECT ref, subject_key, interaction_id FROM message_awaited WHERE ref = ANY($1::bytea[])
+    UNION
+    SELECT w.ref, w.subject_key, w.interaction_id FROM unnest($2::bytea[], $3::bytea[]) AS asked (ref, subject_key)
+    JOIN message_awaited w ON w.ref = asked.ref AND w.subject_key = asked.subject_key)
+SELECT found.ref, found.subject_key, i.chain_id FROM found JOIN interaction i ON i.id = found.interaction_id
 """
 
 LOCK_CHAINS = """
@@ -130,7 +135,7 @@ JOIN_SUMMARIES = """
 WITH lost AS (
     SELECT new.target, min(c.first_at) AS first_at, max(c.last_at) AS last_at, sum(c.size)::int AS size,
            (array_agg(c.root_id ORDER BY c.first_at, c.root_id))[1] AS root_id,
-           (array_agg(c.subject_id) FILTER (WHERE c.subject_id IS NOT NULL))[1] AS subject_id
+           (array_agg(c.subject_id ORDER BY c.first_at, c.id) FILTER (WHERE c.subject_id IS NOT NULL))[1] AS subject_id
     FROM unnest($1::uuid[], $2::uuid[]) AS new (source, target) JOIN chain c ON c.id = new.source GROUP BY new.target)
 UPDATE chain SET
     root_id = CASE WHEN (lost.first_at, lost.root_id) < (chain.first_at, chain.root_id)
@@ -156,28 +161,71 @@ async def merge(db: Connection, merged: Mapping[UUID, UUID]) -> None:
     await db.execute(REDIRECT, sources, targets)
 
 
-# Open: a member to review or on control, or an open subject. Parties: the same contact, else the same address.
+SETTLE = """
+UPDATE chain SET root_id = first.id, first_at = first.occurred_at, last_at = last.occurred_at
+FROM interaction moved,
+    LATERAL (SELECT id, occurred_at FROM interaction WHERE chain_id = moved.chain_id
+             ORDER BY occurred_at, id LIMIT 1) AS first,
+    LATERAL (SELECT occurred_at FROM interaction WHERE chain_id = moved.chain_id
+             ORDER BY occurred_at DESC, id DESC LIMIT 1) AS last
+WHERE moved.id = $1 AND chain.id = moved.chain_id
+  AND (chain.root_id, chain.first_at, chain.last_at) IS DISTINCT FROM (first.id, first.occurred_at, last.occurred_at)
+"""
+
+
+async def settle(db: Connection, member_id: UUID) -> None:
+    """Finds root and span of a chain anew after a member's time has changed."""
+    await db.execute(SETTLE, member_id)
+
+
+# Open: a member to review or on control, or an open subject. Parties: the same contact, else the same address. Ids are
+# made of the time of the event, so that the smallest possible one keeps a long history of the party out of the search.
 OPEN_OF_PARTY = """
-SELECT DISTINCT c.id FROM participant p JOIN interaction i ON i.id = p.interaction_id JOIN chain c ON c.id = i.chain_id
+WITH party AS (
+    SELECT $1::uuid AS id UNION SELECT id FROM address WHERE contact_id = $2
+), recent AS (
+    SELECT p.interaction_id FROM party JOIN participant p ON p.address_id = party.id AND p.interaction_id >= $5
+    UNION
+    SELECT interaction_id FROM participant WHERE contact_id = $2::uuid AND interaction_id >= $5
+)
+SELECT DISTINCT c.id FROM recent JOIN interaction i ON i.id = recent.interaction_id JOIN chain c ON c.id = i.chain_id
 LEFT JOIN subject s ON s.id = c.subject_id
-WHERE (p.address_id = $1 OR ($2::uuid IS NOT NULL AND (p.contact_id = $2 OR p.address_id IN (
-          SELECT id FROM address WHERE contact_id = $2))))
-  AND i.occurred_at > $3 AND i.deleted_at IS NULL
-  AND c.last_at > $3 AND c.last_at <= $4
+WHERE i.occurred_at > $3 AND i.deleted_at IS NULL AND c.last_at > $3 AND c.last_at <= $4
   AND (s.state = 'open' OR EXISTS (
           SELECT 1 FROM interaction m WHERE m.chain_id = c.id AND m.deleted_at IS NULL AND (NOT m.reviewed OR m.on_control)))
 LIMIT 2
 """
 
+ID_LAG = timedelta(days=1)  # an id may be this much older than what later events say of the time
+
 
 async def open_of_party(
     db: Connection, address_id: UUID, contact_id: UUID | None, at: datetime, join_hours: float
 ) -> UUID | None:
-    """The one open chain of a party whose last member is younger than `join_hours`; None if there are none or several."""
-    rows = await db.fetch(
-        OPEN_OF_PARTY, address_id, contact_id, at - timedelta(hours=join_hours), at + timedelta(hours=1)
-    )
-    return rows[0]["id"] if len(rows) == 1 else None
+    """The one open chain of a party whose last member is younger than `join_hours`; None if there are none or several.
+    Held until the transaction ends."""
+    since = at - timedelta(hours=join_hours)
+    oldest = uuid7(since - ID_LAG, bytes(10))
+    rows = await db.fetch(OPEN_OF_PARTY, address_id, contact_id, since, at + timedelta(hours=1), oldest)
+    return await hold(db, rows[0]["id"]) if len(rows) == 1 else None
+
+
+HOLD = """
+SELECT merged_into FROM chain WHERE id = $1 FOR NO KEY UPDATE
+"""
+
+
+async def hold(db: Connection, chain_id: UUID) -> UUID | None:
+    """Where a chain is now, redirects followed, held so that it can't be merged away before the transaction ends, and a
+    member can be added. None if there never was such a chain."""
+    wanted: UUID | None = chain_id
+    while wanted is not None:
+        chain_id = wanted
+        row = await db.fetchrow(HOLD, chain_id)
+        if row is None:
+            return None
+        wanted = row["merged_into"]
+    return chain_id
 
 
 FINAL = """
@@ -186,6 +234,6 @@ SELECT coalesce(merged_into, id) FROM chain WHERE id = $1
 
 
 async def final(db: Connection, chain_id: UUID) -> UUID | None:
-    """Where a chain is now, redirects followed; None if there never was such a chain."""
+    """Where a chain is now, redirects followed; None if there never was such a chain. For reading: see `hold`."""
     found: UUID | None = await db.fetchval(FINAL, chain_id)
     return found

@@ -38,14 +38,14 @@ class Lease:
 
 _ACQUIRE = """
 UPDATE source SET lease_owner = $1, lease_token = lease_token + 1, lease_until = now() + make_interval(secs => $4)
-WHERE id IN (
+WHERE id = ANY(ARRAY(
     SELECT id FROM source
     WHERE name = ANY($2::text[]) AND (lease_until IS NULL OR lease_until <= now())
         AND removed_at IS NULL AND paused_at IS NULL
     ORDER BY lease_until NULLS FIRST, id
     LIMIT $3
     FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING id, name, lease_token
 """
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from interactions.admission import KnownAddress
 from interactions.records import Interaction, Key
 from interactions.search import fold, lexemes_for
+from storage import chains
 from storage.database import Connection
 
 SEARCH_NOW_MAX = 20  # larger batches are indexed beside the intake
@@ -32,8 +33,14 @@ ADD_PARTICIPANTS = """
 INSERT INTO participant (interaction_id, n, role, display_name, address, address_id, contact_id, partner_id)
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[])
 ON CONFLICT (interaction_id, n) DO UPDATE SET role = excluded.role, address = excluded.address,
-    display_name = excluded.display_name, address_id = excluded.address_id,
-    contact_id = coalesce(participant.contact_id, excluded.contact_id), partner_id = excluded.partner_id
+    display_name = excluded.display_name, address_id = excluded.address_id, partner_id = excluded.partner_id,
+    contact_id = CASE WHEN excluded.role = 'employee' AND participant.address <> excluded.address
+                      THEN excluded.contact_id ELSE coalesce(participant.contact_id, excluded.contact_id) END
+"""
+
+# Who was rung and is not the one who answered.
+DROP_EMPLOYEES = """
+DELETE FROM participant WHERE interaction_id = $1 AND n >= $2 AND role = 'employee'
 """
 
 ADD_BODIES = """
@@ -118,7 +125,8 @@ def _text(value: UUID | None) -> str | None:
 async def save_participants(
     db: Connection, interactions: Sequence[Interaction], known: Mapping[Key, KnownAddress]
 ) -> None:
-    """Writes the participants with the partner they stood for at the time; a manual link that is there stays."""
+    """Writes the participants with the partner they stood for at the time. A manual link that is there stays; an employee's
+    link goes with the extension."""
     rows = [(one, n, p) for one in interactions for n, p in enumerate(one.participants)]
     if not rows:
         return
@@ -187,7 +195,8 @@ WHERE id = $1
 
 
 async def update_call(db: Connection, call: Interaction, known: Mapping[Key, KnownAddress], now: datetime) -> None:
-    """Writes what a call's events say now over what they said before; what people wrote stays."""
+    """Writes what a call's events say now over what they said before; what people wrote stays. The numbers may be known
+    only now, so it is indexed again."""
     await db.execute(
         UPDATE_CALL,
         call.id,
@@ -199,6 +208,9 @@ async def update_call(db: Connection, call: Interaction, known: Mapping[Key, Kno
         now,
     )
     await save_participants(db, [call], known)
+    await db.execute(DROP_EMPLOYEES, call.id, len(call.participants))
+    await chains.settle(db, call.id)
+    await reindex(db, [call.id])
 
 
 SET_BLOCK_STATE = """
@@ -245,8 +257,8 @@ UPDATE interaction SET topic = coalesce($2, topic), description = coalesce($3, d
     importance = coalesce($4, importance), comment = coalesce($5, comment),
     responsible_id = coalesce($6, responsible_id),
     reviewed = coalesce($7, reviewed),
-    reviewed_at = CASE WHEN $7 IS NULL THEN reviewed_at WHEN $7 THEN now() END,
-    reviewed_by = CASE WHEN $7 IS NULL THEN reviewed_by WHEN $7 THEN $8::uuid END,
+    reviewed_at = CASE WHEN $7 IS NULL OR ($7 AND reviewed) THEN reviewed_at WHEN $7 THEN now() END,
+    reviewed_by = CASE WHEN $7 IS NULL OR ($7 AND reviewed) THEN reviewed_by WHEN $7 THEN $8::uuid END,
     review_after = CASE WHEN $7 THEN NULL ELSE review_after END,
     version = version + 1, updated_at = now()
 WHERE id = $1 AND deleted_at IS NULL AND ($9::int IS NULL OR version = $9) RETURNING id

@@ -9,8 +9,8 @@ from storage.database import Connection
 from storage.records import put_documents
 
 TAKE = """
-DELETE FROM search_queue WHERE interaction_id IN (
-    SELECT interaction_id FROM search_queue LIMIT $1 FOR UPDATE SKIP LOCKED) RETURNING interaction_id
+DELETE FROM search_queue WHERE interaction_id = ANY(ARRAY(
+    SELECT interaction_id FROM search_queue LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING interaction_id
 """
 
 WORDS = """

@@ -19,7 +19,9 @@ REPORT = """
 UPDATE source SET state = $2, detail = $3, next_try_at = $4, done = coalesce($5, done), total = coalesce($6, total),
     state_since = CASE WHEN state = $2 THEN state_since ELSE now() END,
     last_success_at = CASE WHEN $2 = 'ok' THEN now() ELSE last_success_at END
-WHERE name = $1
+WHERE name = $1 AND ((state, detail, next_try_at, done, total)
+        IS DISTINCT FROM ($2, $3, $4::timestamptz, coalesce($5, done), coalesce($6, total))
+    OR ($2 = 'ok' AND (last_success_at IS NULL OR last_success_at < now() - interval '1 minute')))
 """
 
 LIST = """
@@ -57,7 +59,7 @@ async def report(
     db: Connection, name: str, state: str, detail: str = "", next_try_at: datetime | None = None,
     done: int | None = None, total: int | None = None,
 ) -> None:  # fmt: skip
-    """Writes how a source is."""
+    """Writes how a source is. What is known already is not written again; the last success is kept to the minute."""
     await db.execute(REPORT, name, state, detail[:1000], next_try_at, done, total)
 
 

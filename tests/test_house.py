@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from graphlib import CycleError, TopologicalSorter
 
 import pytest
@@ -16,9 +16,11 @@ from tests.fakes.sources import (
     ROOT,
     Module,
     all_python,
+    constants,
     dependencies,
     distributions_of,
     ours,
+    statements,
     third_parties,
     written,
 )
@@ -266,18 +268,6 @@ def test_no_text_tells_of_the_machine_it_was_written_on() -> None:
 
 # SQL
 
-_SQL = re.compile(
-    r"\s*(?:--.*\n\s*)*(?:SELECT\s|INSERT INTO\s|UPDATE \w+ SET\s|DELETE FROM\s|WITH \w+ AS\s|CREATE (?:TABLE|DATABASE"
-    r"|INDEX|ROLE)\s|ALTER TABLE\s|DROP \w+\s)"
-)
-
-
-def _statements(module: Module) -> Iterator[ast.Constant | ast.JoinedStr]:
-    for node in ast.walk(module.tree):
-        text = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
-        if isinstance(text, ast.Constant) and isinstance(text.value, str) and _SQL.match(text.value):
-            yield node  # type: ignore[misc]
-
 
 def _function_around(module: Module, statement: ast.expr) -> tuple[str, str]:
     """The file and the outermost function or class that a statement stands in."""
@@ -286,18 +276,8 @@ def _function_around(module: Module, statement: ast.expr) -> tuple[str, str]:
     return module.path, getattr(around, "name", "")
 
 
-def _constants(module: Module) -> dict[str, ast.expr]:
-    return {
-        target.id: node.value
-        for node in module.tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name) and target.id.isupper()
-    }
-
-
 def test_sql_is_written_in_storage_only() -> None:
-    elsewhere = [f"{m.path}:{n.lineno}" for m in ours() if m.floor != "storage" for n in _statements(m)]
+    elsewhere = [f"{m.path}:{n.lineno}" for m in ours() if m.floor != "storage" for n in statements(m)]
 
     assert elsewhere == []
 
@@ -306,13 +286,13 @@ def test_a_statement_is_an_upper_case_constant_that_is_used() -> None:
     loose: set[tuple[str, str]] = set()
     unused: set[tuple[str, str]] = set()
     for module in ours():
-        constants = _constants(module) if module.floor == "storage" else {}
-        inside = {id(node) for value in constants.values() for node in ast.walk(value)}
-        statements = list(_statements(module)) if module.floor == "storage" else []
-        loose |= {_function_around(module, node) for node in statements if id(node) not in inside}
+        named = constants(module) if module.floor == "storage" else {}
+        inside = {id(node) for value in named.values() for node in ast.walk(value)}
+        texts = list(statements(module)) if module.floor == "storage" else []
+        loose |= {_function_around(module, node) for node in texts if id(node) not in inside}
         read = {n.id for n in ast.walk(module.tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-        ids = {id(node) for node in statements}
-        unused |= {(module.path, name) for name, value in constants.items() if id(value) in ids and name not in read}
+        ids = {id(node) for node in texts}
+        unused |= {(module.path, name) for name, value in named.items() if id(value) in ids and name not in read}
 
     assert loose == set(ASSEMBLED)
     assert unused == set()
@@ -322,7 +302,7 @@ def test_no_value_is_formatted_into_a_statement() -> None:
     holes = {
         _function_around(module, node)
         for module in ours()
-        for node in _statements(module)
+        for node in statements(module)
         if isinstance(node, ast.JoinedStr)
         for part in node.values
         if isinstance(part, ast.FormattedValue)

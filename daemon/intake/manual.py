@@ -88,7 +88,7 @@ async def _chain(db: Connection, draft: Draft, interaction_id: UUID, at: datetim
             raise NotFound(f"there is no interaction {draft.based_on_id} to base this one on")
     if wanted is None:
         return new_chain_id(interaction_id, at), Link("root")
-    final = await chains.final(db, wanted)
+    final = await chains.hold(db, wanted)
     if final is None:
         raise NotFound(f"there is no chain {wanted}")
     return final, Link("based_on" if draft.based_on_id else "manual", origin="manual")

@@ -103,3 +103,33 @@ def third_parties() -> Iterator[tuple[Module, str]]:
             top = name.partition(".")[0]
             if top not in FLOORS and top not in sys.stdlib_module_names:
                 yield module, top
+
+
+_SQL = re.compile(
+    r"\s*(?:--.*\n\s*)*(?:SELECT\s|INSERT INTO\s|UPDATE \w+ SET\s|DELETE FROM\s|WITH \w+ AS\s|CREATE (?:TABLE|DATABASE"
+    r"|INDEX|ROLE)\s|ALTER TABLE\s|DROP \w+\s)"
+)
+
+
+def statements(module: Module) -> Iterator[ast.expr]:
+    """The texts of a module that are SQL."""
+    for node in ast.walk(module.tree):
+        text = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+        if (
+            isinstance(node, ast.expr)
+            and isinstance(text, ast.Constant)
+            and isinstance(text.value, str)
+            and _SQL.match(text.value)
+        ):
+            yield node
+
+
+def constants(module: Module) -> dict[str, ast.expr]:
+    """The upper-case names of a module, with what they are set to."""
+    return {
+        target.id: node.value
+        for node in module.tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.isupper()
+    }
