@@ -1,11 +1,11 @@
-"""The process that reads one mail at a time for `daemon.workers`, within limits; started as `python -m`, never imported to run.
+"""The process that reads one mail at a time for `daemon.workers`, within limits; a program of its own.
 
     requests (stdin)   8 bytes of length, the mail
     replies (stdout)   HEADER: verdict, whether this was the last, length; then a pickle or a reason in UTF-8
     order              READY once; then one reply to each request, until the requests end
 
 A mail is hostile until it was read, so this process holds nothing worth having: it is given no secrets, no files and no
-connections of the daemon, and it can neither write files nor start processes, nor leave its memory in a core dump.
+connections of the daemon, it can put nothing into files, start no processes and leave no core dump.
 What it prints goes nowhere: the two pipes are moved away from where a library would write.
 
 How it ends: its requests end, or Linux kills it with the thread that started it (prctl PR_SET_PDEATHSIG). The signals
@@ -13,7 +13,8 @@ that stop a daemon (SIGINT, SIGTERM, SIGHUP) are not for it. Its limits, from in
 Python could say so and EXIT_OUT_OF_MEMORY where it could not; processor time is bounded for each mail anew, and ends it
 with SIGXCPU. The bound on waiting is the daemon's.
 
-Limits: the network is not closed to it by itself; the unit of the service does that. Outside Linux there is no
+Limits: it runs under the daemon's account, so what that may read it could read, and the network is not closed to it;
+narrowing that is for the unit of the service. Root may start processes whatever the limit says. Outside Linux there is no
 PR_SET_PDEATHSIG: the process of a killed daemon ends after the mail it is at. macOS does not bound memory.
 """
 
