@@ -22,6 +22,7 @@ UID_MAX = 2**32 - 1
 _ATOM = re.compile(rb"[A-Za-z0-9._/@:+-]+\Z")
 _QUOTABLE = re.compile(rb"[\x20-\x7e]*\Z")
 _FORBIDDEN = re.compile(rb"[\x00\r\n]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHIFTED = re.compile(r"&([^-]*)-")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]+|&")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -72,9 +73,10 @@ def _unshift(found: re.Match[str]) -> str:
         return "&"
     code = found[1].replace(",", "/")
     try:
-        return b64decode(code + "=" * (-len(code) % 4), validate=True).decode("utf-16-be")
+        name = b64decode(code + "=" * (-len(code) % 4), validate=True).decode("utf-16-be")
     except (binascii.Error, ValueError):
         return found[0]
+    return found[0] if _CONTROL.search(name) else name
 
 
 def encode_name(name: str) -> bytes:

@@ -263,12 +263,14 @@ class ImapProtocol(IMAP4ClientProtocol):
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
         """The handshake after the server has agreed to STARTTLS. Errors of TLS pass as they are."""
-        assert self.transport is not None
         self.capabilities = set()  # what was said in the clear may have been said by anybody (RFC 9051 §6.2.1)
+        if self.broken is not None:
+            raise self.broken
+        assert self.transport is not None
         try:
-            upgraded = await self.loop.start_tls(
-                self.transport, self, context, server_hostname=host, ssl_handshake_timeout=CONNECT_SECONDS
-            )
+            # On a transport that is gone the handshake would never begin, nor end.
+            async with asyncio.timeout(CONNECT_SECONDS):
+                upgraded = await self.loop.start_tls(self.transport, self, context, server_hostname=host)
         except BaseException:
             self.break_off(Unavailable(f"the TLS handshake with {self.peer} failed"))
             raise

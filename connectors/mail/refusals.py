@@ -28,6 +28,7 @@ _PASSING_CODES = frozenset({b"UNAVAILABLE", b"INUSE", b"SERVERBUG", b"CORRUPTION
 _UNTRUSTED = frozenset({18, 19, 20, 21})
 _EXPIRED = 10
 _OTHER_NAME = frozenset({62, 64})
+_HUNG_UP = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 # A name of several addresses: asyncio joins their errors in one text.
 _ERRNO = re.compile(r"\[Errno (\d+)\]")
 
@@ -89,9 +90,9 @@ def of_connection(peer: str, host: str, error: BaseException) -> ConnectorError:
         return error
     if isinstance(error, ssl.SSLCertVerificationError):
         return Refused(_certificate(peer, host, error))
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, _HUNG_UP):
         return Refused(
-            f"{peer} does not speak TLS as we do ({error.reason or error}); check the port: "
+            f"{peer} does not speak TLS as we do ({getattr(error, 'reason', None) or error}); check the port: "
             "imaps:// and smtps:// are for TLS from the start, imap+starttls:// and smtp+starttls:// for STARTTLS"
         )
     if isinstance(error, socket.gaierror):

@@ -1,0 +1,140 @@
+"""What answers say, and that a server may leave out or garble every field of them."""
+
+import contextlib
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.mail.answers import (
+    Fetched,
+    FolderState,
+    Listed,
+    internal_date,
+    merged,
+    read_list,
+    read_mail,
+    read_search,
+    read_state,
+)
+from connectors.mail.responses import Garbled, Response
+
+PEER = "imap.example.org:993"
+
+
+def response(*pieces: bytes) -> Response:
+    return Response(pieces)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "listed"),
+    [
+        ((b'* LIST (\\HasNoChildren \\Sent) "/" &BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-',),
+         Listed(b"&BB4EQgQ,BEAEMAQyBDsENQQ9BD0ESwQ1-", "Отправленные", "/", frozenset({"\\hasnochildren", "\\sent"}))),
+        ((b'* LIST () NIL "Sent Items"',), Listed(b"Sent Items", "Sent Items", "", frozenset())),
+        ((b'* LIST () "." ', b'a "b"', b""), Listed(b'a "b"', 'a "b"', ".", frozenset())),
+        ((b'* LIST () "." a ("CHILDINFO" ("SUBSCRIBED"))',), Listed(b"a", "a", ".", frozenset())),
+        ((b"* LIST",), None),
+        ((b'* LIST () "/" NIL',), None),
+        ((b'* LIST () "/" ""',), None),
+        ((b'* LIST x "/" INBOX',), None),
+        ((b'* LIST () "/" ', b"a\r\nb", b""), None),
+    ],
+)  # fmt: skip
+def test_folders(pieces: tuple[bytes, ...], listed: Listed | None) -> None:
+    assert read_list(response(*pieces), PEER) == listed
+
+
+def test_a_folder_as_it_is_opened() -> None:
+    said = [
+        b"* FLAGS (\\Answered \\Seen)",
+        b"* 172 EXISTS",
+        b"* 1 RECENT",
+        b"* OK [UIDVALIDITY 3857529045] UIDs valid",
+        b"* ok [uidnext 4392] predicted",
+        b"* OK [HIGHESTMODSEQ 715194045007] highest",
+    ]
+
+    assert read_state([response(line) for line in said]) == FolderState(3857529045, 4392, 172, 715194045007)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"* OK [UIDVALIDITY 0]", b"* OK [UIDVALIDITY 4294967296]", b"* OK [UIDNEXT x]", b"* OK", b"* x EXISTS", b"*"],
+)
+def test_a_state_that_is_missing_or_nonsense_is_unknown(said: bytes) -> None:
+    assert read_state([response(said)]) == FolderState(0, None, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("said", "uids"),
+    [
+        ([], []),
+        ([b"* SEARCH"], []),
+        ([b"* SEARCH 9 2 2 10"], [2, 9, 10]),
+        ([b"* SEARCH 1", b"* SEARCH 2"], [1, 2]),
+        ([b"* SEARCH 5 (MODSEQ 917162500)"], [5]),
+        ([b"* SEARCH 0 4294967296 -3 x 7"], [7]),
+    ],
+)
+def test_searches(said: list[bytes], uids: list[int]) -> None:
+    assert read_search([response(line) for line in said]) == uids
+
+
+@pytest.mark.parametrize(
+    ("pieces", "mail"),
+    [
+        ((b'* 12 FETCH (UID 17 RFC822.SIZE 4 INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (\\Seen) BODY[] ', b"body",
+          b")"),
+         Fetched(17, 4, datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC), frozenset({"\\seen"}), b"body")),
+        ((b"* 1 FETCH (BODY[]<0> ", b"bo", b" UID 1)"), Fetched(1, body=b"bo")),
+        ((b'* 1 FETCH (UID 1 BODY[] "short")',), Fetched(1, body=b"short")),
+        ((b"* 1 FETCH (UID 1 BODY[] NIL)",), Fetched(1, body=b"")),
+        ((b'* 1 FETCH (UID 1 BODY[] "")',), Fetched(1, body=b"")),
+        ((b"* 1 FETCH (UID 1)",), Fetched(1)),
+        ((b"* 1 FETCH (UID 1 FLAGS NIL RFC822.SIZE x INTERNALDATE NIL)",), Fetched(1)),
+        ((b"* 1 FETCH (UID 1 FLAGS seen)",), Fetched(1)),
+        ((b"* 1 FETCH (FLAGS (\\Seen))",), None),
+        ((b"* 1 FETCH (UID 0)",), None),
+        ((b"* 1 FETCH",), None),
+        ((b"* 1 FETCH x",), None),
+    ],
+)  # fmt: skip
+def test_mails(pieces: tuple[bytes, ...], mail: Fetched | None) -> None:
+    assert read_mail(response(*pieces), PEER) == mail
+
+
+def test_items_of_one_mail_may_come_in_several_responses() -> None:
+    first, second = Fetched(1, 4, body=b"body"), Fetched(1, 9, flags=frozenset({"\\seen"}), body=b"other")
+
+    assert merged(None, first) == first
+    assert merged(first, second) == Fetched(1, 4, None, frozenset({"\\seen"}), b"body")
+
+
+@pytest.mark.parametrize(
+    ("text", "when"),
+    [
+        (" 1-Jan-2026 00:00:00 +0300", datetime(2025, 12, 31, 21, tzinfo=UTC)),
+        ("01-jan-2026 00:00:00 +0000", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("31-Feb-2026 00:00:00 +0000", None),
+        ("01-Foo-2026 00:00:00 +0000", None),
+        ("01-Jan-0001 00:00:00 +2359", None),
+        ("01-Jan-2026 99:00:00 +0000", None),
+        ("01-Jan-2026 00:00:00", None),
+        ("", None),
+    ],
+)
+def test_internal_dates(text: str, when: datetime | None) -> None:
+    assert internal_date(text) == when
+
+
+@given(st.text(alphabet='()[]"\\ 019UIDBODY.FETCHLISTNILFLAGS', max_size=80), st.binary(max_size=20))
+def test_any_answer_is_read_or_garbled(text: str, literal: bytes) -> None:
+    for pieces in ((b"* " + text.encode(),), (b"* " + text.encode(), literal, b")"), (text.encode(),)):
+        one = response(*pieces)
+        for read in (lambda one: read_list(one, PEER), lambda one: read_mail(one, PEER)):
+            with contextlib.suppress(Garbled):
+                read(one)
+        read_state([one])
+        read_search([one])

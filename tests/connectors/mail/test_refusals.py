@@ -1,0 +1,92 @@
+"""Troubles become sentences that say what to do, and the right kind of error."""
+
+import socket
+import ssl
+
+import pytest
+
+from connectors.base import ConnectorError, Refused, Unavailable
+from connectors.mail.refusals import NotDone, of_command, of_connection, of_login
+
+PEER, HOST = "imap.example.org:993", "imap.example.org"
+
+
+@pytest.mark.parametrize(
+    ("result", "said", "kind", "state", "words"),
+    [
+        ("NO", b"[AUTHENTICATIONFAILED] Authentication failed.", Refused, "needs_reauth", "check user and password"),
+        ("NO", b"LOGIN failed", Refused, "needs_reauth", "app password"),
+        ("NO", b"[ALERT] Application-specific password required", Refused, "needs_reauth", "Application-specific"),
+        ("BAD", b"syntax error", Refused, "misconfigured", "check host, port and user"),
+        ("NO", b"[UNAVAILABLE] try later", Unavailable, "unreachable", "for now"),
+        ("NO", b"User is authenticated but not connected.", Unavailable, "unreachable", "for now"),
+        ("NO", b"[LIMIT] Too many connections", Unavailable, "throttled", "slow down"),
+        ("NO", b"Too many simultaneous connections. (Failure)", Unavailable, "throttled", "slow down"),
+    ],
+)
+def test_refused_logins(result: str, said: bytes, kind: type[ConnectorError], state: str, words: str) -> None:
+    error = of_login(PEER, "anna@example.org", result, said)
+
+    assert type(error) is kind
+    assert error.state == state
+    assert words in str(error)
+    assert PEER in str(error)
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "state", "retry_after"),
+    [
+        (b"no such mailbox", NotDone, "unreachable", None),
+        (b"[NONEXISTENT] gone", NotDone, "unreachable", None),
+        (b"[INUSE] locked", Unavailable, "unreachable", None),
+        (b"[THROTTLED]", Unavailable, "throttled", None),
+        (b"Request is throttled. Suggested Backoff Time: 299949 milliseconds", Unavailable, "throttled", 299.949),
+        (b"throttled. suggested backoff time 9999999999 milliseconds", Unavailable, "throttled", 3600.0),
+        (b"[OVERQUOTA] bandwidth limits exceeded", Unavailable, "throttled", None),
+    ],
+)
+def test_refused_commands(said: bytes, kind: type[Unavailable], state: str, retry_after: float | None) -> None:
+    error = of_command(PEER, "open the folder 'Работа'", said)
+
+    assert type(error) is kind
+    assert (error.state, error.retry_after) == (state, retry_after)  # type: ignore[attr-defined]
+
+
+def verification(code: int) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "as OpenSSL says"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind", "words"),
+    [
+        (verification(18), Refused, "tls_ca"),
+        (verification(19), Refused, "tls_ca"),
+        (verification(20), Refused, "tls_ca"),
+        (verification(10), Refused, "has expired"),
+        (verification(62), Refused, "another name than imap.example.org"),
+        (verification(64), Refused, "another name than imap.example.org"),
+        (verification(99), Refused, "is not valid: as OpenSSL says"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number"), Refused, "imap+starttls://"),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), Unavailable, "was not reached"),
+        (socket.gaierror(-2, "Name or service not known"), Unavailable, "was not found"),
+        (ConnectionRefusedError(111, "Connect call failed"), Unavailable, "nothing listens"),
+        (OSError("Multiple exceptions: [Errno 111] Connect call failed, [Errno 111] Connect call failed"),
+         Unavailable, "nothing listens"),
+        (OSError("Multiple exceptions: [Errno 111] x, [Errno 101] y"), Unavailable, "was not reached"),
+        (OSError(113, "No route to host"), Unavailable, "No route to host"),
+        (TimeoutError(), Unavailable, "did not answer in time"),
+        (ConnectionResetError(), Unavailable, "ConnectionResetError"),
+    ],
+)  # fmt: skip
+def test_connections_that_are_not_made(trouble: Exception, kind: type[ConnectorError], words: str) -> None:
+    error = of_connection(PEER, HOST, trouble)
+
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_our_own_errors_pass_as_they_are() -> None:
+    error = Unavailable("so")
+    assert of_connection(PEER, HOST, error) is error

@@ -1,0 +1,66 @@
+"""The daemon as a mailbox sees it, in memory: keeps what was accepted and how far each folder is read."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from connectors.base import Accepted, Batch, Report
+from interactions.arrivals import MailArrived
+from interactions.records import Json
+
+
+class MemoryIntake:
+    """`fetched` counts what was handed over, known or not; a restart takes up `checkpoints` and `mails`."""
+
+    def __init__(self) -> None:
+        self.batches: list[Batch] = []
+        self.checkpoints: dict[str, Json] = {}
+        self.reports: list[Report] = []
+        self.mails: list[MailArrived] = []
+        self._changed = asyncio.Condition()
+
+    async def checkpoint(self, key: str) -> Json | None:
+        return self.checkpoints.get(key)
+
+    async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
+        places = {(one.location.folder, one.location.uidvalidity, one.location.uid) for one in self.mails}
+        return {uid for uid in uids if (folder, uidvalidity, uid) in places}
+
+    async def accept(self, batch: Batch) -> Accepted:
+        self.batches.append(batch)
+        for one in batch.arrivals:
+            assert isinstance(one, MailArrived)
+            self.mails.append(one)
+        if batch.checkpoint is not None:
+            self.checkpoints[batch.checkpoint.key] = batch.checkpoint.state
+        await self._notify()
+        return Accepted(new=len(batch.arrivals))
+
+    async def report(self, report: Report) -> None:
+        self.reports.append(report)
+        await self._notify()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    # For tests ------------------------------------------------------------------------------------------------------
+
+    @property
+    def states(self) -> list[str]:
+        return [report.state for report in self.reports]
+
+    def uids(self, folder: str = "INBOX") -> list[int]:
+        """The UIDs handed over, in that order, repeats too."""
+        return [one.location.uid for one in self.mails if one.location.folder == folder]
+
+    async def until_ok(self) -> None:
+        """Waits for the first report of `ok` after this moment, or returns at once if that is the last one."""
+        await self._until(lambda: bool(self.reports) and self.reports[-1].state == "ok")
+
+    async def until_mails(self, count: int) -> None:
+        """Waits until so many mails are here."""
+        await self._until(lambda: len(self.mails) >= count)
+
+    async def _until(self, is_so: Callable[[], bool]) -> None:
+        async with asyncio.timeout(20), self._changed:
+            await self._changed.wait_for(is_so)
