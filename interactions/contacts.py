@@ -1,4 +1,4 @@
-"""Who an address belongs to: the choice among its owners.
+"""Contacts, and who an address belongs to: the choice among its owners.
 
 The rule is never to pick silently among several people. In order:
 
@@ -37,6 +37,55 @@ class Employment:
 
     def holds(self, at: date) -> bool:
         return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Coordinate:
+    """An address as a contact has it: the key, and what a person wrote."""
+
+    key: Key
+    raw: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A contact with all that belongs to it. The last five fields are the storage's own."""
+
+    id: UUID
+    kind: ContactKind
+    name: str
+    coordinates: tuple[Coordinate, ...] = ()
+    employments: tuple[Employment, ...] = ()
+    responsible_id: UUID | None = None
+    parent_id: UUID | None = None
+    external_ref: str | None = None
+    domains: tuple[str, ...] = ()
+    inn: str | None = None
+    kpp: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    version: int = 1
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    deleted_at: datetime | None = None
+    merged_into: UUID | None = None
+
+    @property
+    def emails(self) -> tuple[Coordinate, ...]:
+        return tuple(one for one in self.coordinates if one.key.kind is AddressKind.EMAIL)
+
+    @property
+    def phones(self) -> tuple[Coordinate, ...]:
+        return tuple(one for one in self.coordinates if one.key.kind is not AddressKind.EMAIL)
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        return frozenset(one.key for one in self.coordinates)
+
+    @property
+    def is_gone(self) -> bool:
+        return self.deleted_at is not None or self.merged_into is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,110 @@
+"""Who is this, and what was there with them: an address, its link, the last interactions and the open chains.
+
+Each address brings its newest interactions from the index by itself (ids are in order of time), so an answer costs the
+same for a contact of ten interactions and one of a hundred thousand. A timeline, which shows all, is a page by key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from interactions.records import Key
+from storage.database import Connection
+
+ADDRESS = """
+SELECT id, own, contact_id, rule, confidence, candidates FROM address WHERE kind = $1 AND value = $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An address that was seen or given to somebody, and where it leads."""
+
+    address_id: UUID
+    own: bool
+    contact_id: UUID | None
+    rule: str
+    confidence: str
+    candidates: tuple[UUID, ...]
+
+
+async def address(db: Connection, key: Key) -> Found | None:
+    """What is stored of an address; nothing is made for it."""
+    row = await db.fetchrow(ADDRESS, key.kind.value, key.value)
+    if row is None:
+        return None
+    candidates = tuple(row["candidates"])
+    return Found(row["id"], row["own"], row["contact_id"], row["rule"], row["confidence"], candidates)
+
+
+# What a person chose for one interaction is followed; so is the partner that a participant stood for at the time.
+RECENT = """
+WITH mine AS (
+    SELECT r.interaction_id FROM address a CROSS JOIN LATERAL (
+        SELECT p.interaction_id FROM participant p JOIN interaction i ON i.id = p.interaction_id
+        WHERE p.address_id = a.id AND p.contact_id IS NULL AND i.deleted_at IS NULL
+        ORDER BY p.interaction_id DESC LIMIT $3) r
+    WHERE a.id = $1 OR a.contact_id = $2
+    UNION (SELECT p.interaction_id FROM participant p JOIN interaction i ON i.id = p.interaction_id
+        WHERE p.contact_id = $2 AND i.deleted_at IS NULL ORDER BY p.interaction_id DESC LIMIT $3)
+    UNION (SELECT p.interaction_id FROM participant p JOIN interaction i ON i.id = p.interaction_id
+        WHERE p.partner_id = $2 AND i.deleted_at IS NULL ORDER BY p.interaction_id DESC LIMIT $3))
+SELECT i.id FROM mine JOIN interaction i ON i.id = mine.interaction_id
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $3
+"""
+
+
+async def recent(db: Connection, address_id: UUID | None, contact_id: UUID | None, limit: int) -> list[UUID]:
+    """The newest interactions of a contact, or of an address that is nobody's."""
+    return [row["id"] for row in await db.fetch(RECENT, address_id, contact_id, limit)]
+
+
+OPEN_CHAINS = """
+SELECT c.id, c.root_id, coalesce(root.topic, '') AS topic, c.size, c.last_at, s.id AS subject_id, s.kind AS subject_kind,
+    s.title AS subject_title, coalesce(s.state, '') AS subject_state
+FROM chain c LEFT JOIN interaction root ON root.id = c.root_id LEFT JOIN subject s ON s.id = c.subject_id
+WHERE c.id IN (SELECT chain_id FROM interaction WHERE id = ANY($1::uuid[]))
+  AND (s.state = 'open' OR EXISTS (SELECT 1 FROM interaction m
+       WHERE m.chain_id = c.id AND m.deleted_at IS NULL AND (NOT m.reviewed OR m.on_control)))
+ORDER BY c.last_at DESC, c.id LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenChain:
+    """A chain that waits for somebody, and its subject if it has one."""
+
+    id: UUID
+    root_id: UUID
+    topic: str
+    size: int
+    last_at: datetime
+    subject_id: UUID | None
+    subject_kind: str | None
+    subject_title: str | None
+    subject_state: str
+
+
+async def open_chains(db: Connection, interaction_ids: Sequence[UUID], limit: int) -> list[OpenChain]:
+    """The open chains among those of these interactions, the liveliest first."""
+    rows = await db.fetch(OPEN_CHAINS, list(interaction_ids), limit)
+    return [OpenChain(*row) for row in rows]
+
+
+TIMELINE = """
+WITH mine AS (
+    SELECT p.interaction_id FROM participant p JOIN address a ON a.id = p.address_id
+    WHERE a.contact_id = $1 AND p.contact_id IS NULL
+    UNION SELECT interaction_id FROM participant WHERE contact_id = $1
+    UNION SELECT interaction_id FROM participant WHERE partner_id = $1)
+SELECT i.id FROM mine JOIN interaction i ON i.id = mine.interaction_id
+WHERE i.deleted_at IS NULL AND ($2::timestamptz IS NULL OR (i.occurred_at, i.id) < ($2, $3::uuid))
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $4
+"""
+
+
+async def timeline(db: Connection, contact_id: UUID, after: tuple[datetime, UUID] | None, limit: int) -> list[UUID]:
+    """A page of all interactions of a contact, the newest first; for a partner those of its persons of the time too."""
+    at, last = after or (None, None)
+    return [row["id"] for row in await db.fetch(TIMELINE, contact_id, at, last, limit)]
