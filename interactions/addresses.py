@@ -5,7 +5,8 @@ could be read in two ways gives no key, because a wrong link is worse than none:
 was read as alice by many programs (CVE-2023-27043).
 
 The list reader is one pass over the text without recursion: quoted strings, comments and groups are known, everything
-is bounded, nothing raises.
+is bounded, nothing raises. Encoded words are read only after the structure is known (RFC 2047 §6.2): a comma or an
+angle bracket within one is part of a name, not of the list.
 """
 
 import re
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 import idna
 
+from interactions.mime_words import decode_words
 from interactions.records import AddressKind, Key
 
 ADDRESS_OCTETS_MAX = 254  # RFC 5321 §4.5.3.1.3
@@ -49,12 +51,13 @@ def email_key(text: str) -> Key | None:
     if len(text) > ADDRESS_OCTETS_MAX or text.count("@") != 1:
         return None
     local, domain = text.split("@")
+    local = unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).casefold())
     if not _LOCAL.fullmatch(local):
         return None
     ascii_domain = _domain(domain)
     if ascii_domain is None:
         return None
-    value = f"{unicodedata.normalize('NFC', local).casefold()}@{ascii_domain}"
+    value = f"{local}@{ascii_domain}"
     return Key(AddressKind.EMAIL, value) if len(value.encode()) <= ADDRESS_OCTETS_MAX else None
 
 
@@ -78,7 +81,8 @@ def _domain(text: str) -> str | None:
 
 def clean_name(text: str) -> str:
     """A display name without control characters and overrides of writing direction, which could imitate another."""
-    kept = "".join(c for c in text[: 4 * NAME_CHARS_MAX] if unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    start = text[: 4 * NAME_CHARS_MAX]
+    kept = "".join(c for c in start if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
     return " ".join(kept.split())[:NAME_CHARS_MAX]
 
 
@@ -91,19 +95,24 @@ class _Reader:
         self._reset()
 
     def _reset(self) -> None:
-        self._plain: list[str] = []
-        self._quoted: list[str] = []
+        self._words: list[str] = []
+        self._plain: list[str] = []  # the same with its quotes: an @ within them makes no address
+        self._has_at = False
         self._angle: str | None = None
         self._comment: list[str] = []
 
     def word(self, character: str) -> None:
         if self._angle is not None and not character.isspace():
             self.ambiguous = True
+        self._has_at = self._has_at or character == "@"
+        self._words.append(character)
         self._plain.append(character)
 
     def quoted(self, text: str) -> None:
-        self._quoted.append(text)
-        self._plain.append(text.replace("@", " "))
+        if self._angle is not None:
+            self.ambiguous = True
+        self._words.append(text)
+        self._plain.append(f'"{text}"')
 
     def comment(self, text: str) -> None:
         self._comment.append(text)
@@ -114,28 +123,35 @@ class _Reader:
         else:
             self._angle = text
 
-    def start_group(self) -> None:
-        self._plain.clear()
+    def colon(self) -> None:
+        """What stands before it is the name of a group, unless it is a part of an address."""
+        if self._has_at:
+            self.word(":")
+        else:
+            self._words.clear()
+            self._plain.clear()
 
     def end(self) -> None:
         plain = "".join(self._plain).strip()
         if self._angle is not None:
-            self._add(plain, self._angle.strip())
+            self._add("".join(self._words), self._angle.strip())
         elif plain:
-            self._add("".join(self._comment).strip() if "@" in plain else "", plain)
+            self._add("".join(self._comment) if self._has_at else "", decode_words(plain).strip())
         self._reset()
 
     def _add(self, name: str, address: str) -> None:
-        if email_key(address) is None and address:
+        if len(self.found) >= ADDRESSES_MAX:
             self.ambiguous = True
-        if len(self.found) < ADDRESSES_MAX:
-            self.found.append(Mailbox(clean_name(name), clean_name(address)[:NAME_CHARS_MAX]))
-        else:
+            return
+        if not address and not name.strip():
+            return
+        if address and email_key(address) is None:
             self.ambiguous = True
+        self.found.append(Mailbox(clean_name(decode_words(name)), clean_name(address)))
 
 
 def parse_addresses(header_value: str) -> AddressList:
-    """Reads an address header whose encoded words are decoded already. Never raises."""
+    """Reads an address header as it came, unfolded. Never raises."""
     text = header_value[:LIST_CHARS_MAX]
     reader = _Reader()
     n = 0
@@ -159,11 +175,10 @@ def parse_addresses(header_value: str) -> AddressList:
             continue
         if character in ",;":
             reader.end()
-        elif character == ":" and "@" not in text[max(0, n - 64) : n]:
-            reader.start_group()
-        elif character in ")>":
-            reader.ambiguous = True
+        elif character == ":":
+            reader.colon()
         else:
+            reader.ambiguous = reader.ambiguous or character in ")>"
             reader.word(character)
         n += 1
     reader.end()
