@@ -23,6 +23,7 @@ not quoted.
 import asyncio
 import json
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar
@@ -202,6 +203,26 @@ async def _prepare_connection(db: asyncpg.Connection) -> None:
     await db.set_type_codec("jsonb", schema="pg_catalog", encoder=_to_json, decoder=json.loads)
 
 
+def storable(text: str) -> str:
+    """A text without what no text of PostgreSQL can hold: NUL, and halves of surrogate pairs. Readers leave them out
+    already; this is the last line, so that no arrival can hold up those behind it."""
+    return _UNSTORABLE.sub("", text)
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
 def _to_json(value: Any) -> str:
     # Cyrillic stays readable in psql, and a NaN, which jsonb would refuse, is refused here with its own words.
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if "\\u0000" in text or _UNSTORABLE.search(text):
+        return json.dumps(_storable_json(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text
+
+
+def _storable_json(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(key): _storable_json(inner) for key, inner in value.items()}
+    return [_storable_json(inner) for inner in value] if isinstance(value, list | tuple) else value

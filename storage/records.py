@@ -8,7 +8,7 @@ from interactions.admission import KnownAddress
 from interactions.records import Interaction, Key
 from interactions.search import fold, lexemes_for
 from storage import chains
-from storage.database import Connection
+from storage.database import Connection, storable
 
 SEARCH_NOW_MAX = 20  # larger batches are indexed beside the intake
 SEARCH_CHARS_MAX = 100_000
@@ -66,8 +66,8 @@ async def add_all(db: Connection, new: Sequence[Interaction], known: Mapping[Key
         await db.execute(
             ADD_BODIES,
             [one.id for one in bodies],
-            [one.body_text for one in bodies],
-            [one.reply_text for one in bodies],
+            [storable(one.body_text) for one in bodies],
+            [storable(one.reply_text) for one in bodies],
             [one.raw_sha256 for one in bodies],
         )
     files = [(one.id, file) for one in new for file in one.attachments]
@@ -76,8 +76,8 @@ async def add_all(db: Connection, new: Sequence[Interaction], known: Mapping[Key
             ADD_ATTACHMENTS,
             [owner for owner, _ in files],
             [file.n for _, file in files],
-            [file.name for _, file in files],
-            [file.content_type for _, file in files],
+            [storable(file.name) for _, file in files],
+            [storable(file.content_type) for _, file in files],
             [file.size for _, file in files],
             [file.inline for _, file in files],
             [file.part for _, file in files],
@@ -136,8 +136,8 @@ async def save_participants(
         [one.id for one, _, _ in rows],
         [n for _, n, _ in rows],
         [p.role.value for _, _, p in rows],
-        [p.display_name for _, _, p in rows],
-        [p.address for _, _, p in rows],
+        [storable(p.display_name) for _, _, p in rows],
+        [storable(p.address) for _, _, p in rows],
         [address.id if address else None for address in found],
         [p.contact_id for _, _, p in rows],
         [
@@ -181,7 +181,7 @@ async def put_documents(db: Connection, documents: Sequence[tuple[UUID, str, lis
     """Writes search documents: the record's id, its words, its lexemes."""
     if documents:
         ids, texts, extra = zip(*documents, strict=True)
-        folded = [fold(text[:SEARCH_CHARS_MAX]) for text in texts]
+        folded = [fold(storable(text[:SEARCH_CHARS_MAX])) for text in texts]
         await db.execute(PUT_DOCUMENTS, list(ids), folded, [" ".join(one) for one in extra])
 
 

@@ -82,3 +82,13 @@ class Cluster:
             await db.execute(statement)
         finally:
             await db.close()
+
+
+async def until_waiting(database: Database) -> None:
+    """Returns when some session of this database waits for a lock."""
+    async with asyncio.timeout(20), database.connection() as db:
+        while not await db.fetchval(_WAITING):
+            await asyncio.sleep(0.005)
+
+
+_WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
