@@ -1,0 +1,68 @@
+"""Sources: the configured ones are listed, the retired keep their history, and their state is the truth."""
+
+from storage import sources
+from storage.database import Database
+
+BOTH = [("sales", "mailbox", "imap"), ("main", "telephony", "generic")]
+
+
+async def test_configured_sources_are_listed_and_others_retired_until_they_come_back(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH)
+        ids = await db.fetch("SELECT id FROM source ORDER BY id")
+
+        await sources.save_all(db, BOTH[:1])
+        assert [one.name for one in await sources.list_all(db)] == ["sales"]
+        await sources.save_all(db, [BOTH[0], ("main", "telephony", "mango")])
+
+        assert [(one.name, one.type) for one in await sources.list_all(db)] == [("sales", "imap"), ("main", "mango")]
+        assert await db.fetch("SELECT id FROM source ORDER BY id") == ids
+        await sources.save_all(db, [])
+        assert await sources.list_all(db) == []
+
+
+async def test_a_report_is_shown_with_since_when_it_is_so(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        await db.execute("UPDATE source SET state_since = '2026-01-01Z'")
+
+        await sources.report(db, "sales", "catching_up", "INBOX", done=10, total=100)
+        [catching] = await sources.list_all(db)
+        await sources.report(db, "sales", "ok")
+        [fine] = await sources.list_all(db)
+        await sources.report(db, "sales", "unreachable", "х" * 2000)
+        [away] = await sources.list_all(db)
+
+    assert (catching.state, catching.detail, catching.done, catching.total) == ("catching_up", "INBOX", 10, 100)
+    assert catching.since.year == 2026
+    assert catching.since.month == 1
+    assert catching.last_success_at is None
+    assert fine.since > catching.since
+    assert fine.last_success_at is not None
+    assert (len(away.detail), away.done, away.last_success_at) == (1000, 10, fine.last_success_at)
+
+
+async def test_a_paused_source_says_so_whatever_it_reports(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        await db.execute("UPDATE source SET paused_at = now()")
+
+        await sources.report(db, "sales", "ok")
+
+        assert [one.state for one in await sources.list_all(db)] == ["paused"]
+
+
+async def test_what_is_known_already_is_not_written_again(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        await sources.report(db, "sales", "ok", done=1)
+        before = await db.fetchval("SELECT xmin FROM source")
+
+        await sources.report(db, "sales", "ok", done=1)
+        await sources.report(db, "sales", "ok")
+        assert await db.fetchval("SELECT xmin FROM source") == before
+        await db.execute("UPDATE source SET last_success_at = now() - interval '2 minutes'")
+        await sources.report(db, "sales", "ok")
+
+        [fresh] = await sources.list_all(db)
+        assert await db.fetchval("SELECT now() - $1 < interval '1 minute'", fresh.last_success_at)
