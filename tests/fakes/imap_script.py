@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeAlias
 
+PATIENCE_SECONDS = 20
 CLOSE = b"<close>"
 OK = b"%T OK done\r\n"
 NO = b"%T NO I will not\r\n"
@@ -84,6 +85,28 @@ def _holds(uid_set: str, uid: int) -> bool:
     return False
 
 
+class Box:
+    """An INBOX that a test may change while it is being read."""
+
+    def __init__(self, mails: Mapping[int, bytes], uidvalidity: int = 1) -> None:
+        self.mails = dict(mails)
+        self.uidvalidity = uidvalidity
+
+    def book(self, **more: Answer | Sequence[Answer]) -> Book:
+        """The answers of a server with this INBOX, some of them otherwise."""
+
+        def examine(_: str) -> bytes:
+            return folder(*self.mails, uidvalidity=self.uidvalidity)
+
+        def search(words: str) -> bytes:
+            return found(*self.mails)(words)
+
+        def fetch(words: str) -> bytes:
+            return mails(self.mails)(words)
+
+        return {"EXAMINE": examine, "SEARCH": search, "FETCH": fetch, **more}
+
+
 class ImapScript:
     """The server, for the length of a `with`."""
 
@@ -123,10 +146,17 @@ class ImapScript:
         for writer in self._writers:
             writer.transport.abort()
 
+    async def alone(self) -> None:
+        """Waits until nobody is connected any more."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self._writers:
+                await asyncio.sleep(0.005)
+
     async def heard(self, word: str, times: int = 1) -> None:
         """Waits until a command has been asked."""
-        while sum(line.startswith(word) for line in self.asked) < times:
-            await asyncio.sleep(0.005)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while sum(line.startswith(word) for line in self.asked) < times:
+                await asyncio.sleep(0.005)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.current_task()

@@ -276,12 +276,11 @@ async def test_mails_are_fetched_without_marking_them() -> None:
 
 
 async def test_a_mail_larger_than_it_may_be_ends_the_session() -> None:
-    async with ImapScript({"EXAMINE": folder(1), "FETCH": mails({1: b"x" * 3_000_000})}) as server:
-        async with opened(account(server)) as one:
-            await one.examine(b"INBOX")
-            with pytest.raises(Unavailable, match="announced 3000000 bytes"):
-                await one.fetch([1])
-            assert not one.is_alive
+    async with session({"EXAMINE": folder(1), "FETCH": mails({1: b"x" * 3_000_000})}) as (one, _):
+        await one.examine(b"INBOX")
+        with pytest.raises(Unavailable, match="announced 3000000 bytes"):
+            await one.fetch([1])
+        assert not one.is_alive
 
 
 async def test_what_nobody_asked_for_is_no_mail_of_ours() -> None:
