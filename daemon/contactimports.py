@@ -130,6 +130,9 @@ async def import_contacts(
         plan = await database.in_transaction(work)
         lines.update(plan.own_lines)
         total.join(plan.result)
+        batches = start // ROWS_AT_ONCE + 1
+        if not dry_run and batches & (batches - 1) == 0:  # after the 1st, 2nd, 4th, 8th …
+            await database.in_transaction(contacts.analyze)
         if progress is not None:
             progress(len(some))
     return total

@@ -61,11 +61,12 @@ async def recent(db: Connection, address_id: UUID | None, contact_id: UUID | Non
 
 
 OPEN_CHAINS = """
+WITH mine AS MATERIALIZED (SELECT DISTINCT chain_id FROM interaction WHERE id = ANY($1::uuid[]))
 SELECT c.id, c.root_id, coalesce(root.topic, '') AS topic, c.size, c.last_at, s.id AS subject_id, s.kind AS subject_kind,
     s.title AS subject_title, coalesce(s.state, '') AS subject_state
-FROM chain c LEFT JOIN interaction root ON root.id = c.root_id LEFT JOIN subject s ON s.id = c.subject_id
-WHERE c.id IN (SELECT chain_id FROM interaction WHERE id = ANY($1::uuid[]))
-  AND (s.state = 'open' OR EXISTS (SELECT 1 FROM interaction m
+FROM mine JOIN chain c ON c.id = mine.chain_id LEFT JOIN interaction root ON root.id = c.root_id
+LEFT JOIN subject s ON s.id = c.subject_id
+WHERE (s.state = 'open' OR EXISTS (SELECT 1 FROM interaction m
        WHERE m.chain_id = c.id AND m.deleted_at IS NULL AND (NOT m.reviewed OR m.on_control)))
 ORDER BY c.last_at DESC, c.id LIMIT $2
 """
