@@ -54,13 +54,16 @@ class Correspondence:
     position: int = 0
     words: dict[str, str] = field(default_factory=dict)
     topic: str = ""
+    agreed: dict[str, date] = field(default_factory=dict)
     last: Letter | None = None
     last_user: User = USERS[0]
 
     def __post_init__(self) -> None:
         self.words = words_of(self.rng, self.number, self.began, self.person)
         self.last_user = self._user(self.story.lines[0].by)
-        self.topic = fill(self.story.topic, Slots(self.words, self.began, self.story.language), self.rng)
+        self.topic = fill(
+            self.story.topic, Slots(self.words, self.began, self.story.language, agreed=self.agreed), self.rng
+        )
 
     @property
     def next_line(self) -> Line | None:
@@ -134,8 +137,9 @@ class Correspondence:
             greetings = [f"Hi {reader},"] if self.last else [f"Hi {reader},", f"Dear {reader},", f"Hello {reader},"]
         words = {**self.words, "name": reader, "user": user.called_en if language == "en" else user.called.split()[0]}
         words["hi"] = self.rng.choice(greetings)
-        writer, read_by = (user, person) if is_ours else (person, user)
-        slots = Slots(words, at.astimezone(MOSCOW).date(), language, writer.is_female, read_by.is_female)
+        writer = user if is_ours else person
+        day = at.astimezone(MOSCOW).date()
+        slots = Slots(words, day, language, writer.is_female, self.agreed)
         return fill(line.text, slots, self.rng)
 
     def _signature(self, is_ours: bool, short: bool) -> str:

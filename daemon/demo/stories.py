@@ -15,9 +15,9 @@ An empty line parts paragraphs. Slots in braces:
 
     {goods} {sum} {hi} …      a word of this correspondence (`Slots.words`)
     {day+3} {wd+3} {Wd+3}     the third working day after the mail: "18 ноября", "в среду", "В среду"
+    {wd@a+3}                  the same, and from then on in this correspondence: the day that was agreed on
     {any|one|another}         one of several ways to say it
     {g|получил|получила}      by the gender of who writes
-    {y|сами|сама}             by the gender of who is written to
 
 Everything comes from the random generator that is passed in, so the same seed tells the same stories.
 """
@@ -25,11 +25,12 @@ Everything comes from the random generator that is passed in, so the same seed t
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from importlib import resources
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
+_DATE_SLOT = re.compile(r"(day|wd|Wd)(@[a-z])?\+([0-9]{1,2})")
 _MONTHS_RU = (
     "января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября",
     "декабря",
@@ -124,13 +125,13 @@ CATALOGUE = (
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """What stands in the slots of one mail."""
+    """What stands in the slots of one mail. `agreed` are the days that the correspondence came to agree on."""
 
     words: Mapping[str, str]
     on: date
     language: str = "ru"
     writer_is_female: bool = False
-    reader_is_female: bool = False
+    agreed: dict[str, date] = field(default_factory=dict)
 
 
 def fill(text: str, slots: Slots, rng: random.Random) -> str:
@@ -143,11 +144,12 @@ def fill(text: str, slots: Slots, rng: random.Random) -> str:
             return rng.choice(ways)
         if name == "g":
             return ways[slots.writer_is_female]
-        if name == "y":
-            return ways[slots.reader_is_female]
-        if name.startswith(("day+", "wd+", "Wd+")):
-            kind, _, days = name.partition("+")
+        date_slot = _DATE_SLOT.fullmatch(name)
+        if date_slot is not None:
+            kind, label, days = date_slot.groups()
             day = workday(slots.on, int(days))
+            if label:
+                day = slots.agreed.setdefault(label, day)
             said = say_day(day, slots.language) if kind == "day" else _day_of_week(day, slots.language)
             return _begun(said) if kind == "Wd" else said
         return slots.words[name]

@@ -59,7 +59,6 @@ class Traffic:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._number = 500
 
     def history(self, now: datetime) -> list[Payload]:
         """Calls and SMS of the last weeks in working hours, each stage with its `at`."""
@@ -107,9 +106,8 @@ class Traffic:
         """An SMS, and what became of it if it is ours; without `at`."""
         person, number = self._other_side()
         user, line = self._our_side(person)
-        self._number += 1
         now = datetime.now(UTC).astimezone(MOSCOW).date()
-        words = {**words_of(self._rng, self._number, now, person), "user": user.called.split()[0]}
+        words = {**words_of(self._rng, self._rng.randrange(1, 90), now, person), "user": user.called.split()[0]}
         sms_id = f"s{self._rng.getrandbits(48):012x}"
         if person is None:
             text = self._rng.choice(other.SMS_STRANGER)
