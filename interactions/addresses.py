@@ -25,6 +25,7 @@ NAME_CHARS_MAX = 500
 
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.+[\w!#$%&'*+/=?^`{|}~-]+)*\.?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_RUN = re.compile(r"[^\"(<,;:)>]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,11 @@ def _domain(text: str) -> str | None:
 def clean_name(text: str) -> str:
     """A display name without control characters and overrides of writing direction, which could imitate another."""
     start = text[: 4 * NAME_CHARS_MAX]
-    kept = "".join(c for c in start if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    kept = (
+        start
+        if start.isprintable()
+        else "".join(c for c in start if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    )
     return " ".join(kept.split())[:NAME_CHARS_MAX]
 
 
@@ -101,12 +106,12 @@ class _Reader:
         self._angle: str | None = None
         self._comment: list[str] = []
 
-    def word(self, character: str) -> None:
-        if self._angle is not None and not character.isspace():
+    def word(self, text: str) -> None:
+        if self._angle is not None and not text.isspace():
             self.ambiguous = True
-        self._has_at = self._has_at or character == "@"
-        self._words.append(character)
-        self._plain.append(character)
+        self._has_at = self._has_at or "@" in text
+        self._words.append(text)
+        self._plain.append(text)
 
     def quoted(self, text: str) -> None:
         if self._angle is not None:
@@ -177,9 +182,15 @@ def parse_addresses(header_value: str) -> AddressList:
             reader.end()
         elif character == ":":
             reader.colon()
-        else:
-            reader.ambiguous = reader.ambiguous or character in ")>"
+        elif character in ")>":
+            reader.ambiguous = True
             reader.word(character)
+        else:
+            run = _RUN.match(text, n)
+            assert run is not None
+            reader.word(run.group())
+            n = run.end()
+            continue
         n += 1
     reader.end()
     return AddressList(tuple(reader.found), reader.ambiguous or len(header_value) > LIST_CHARS_MAX)

@@ -7,13 +7,16 @@ same `parse`. Beyond hard bounds `parse` raises TooComplex, and the mail is kept
 
     1. a native parser, for mails whose headers are plain ASCII as they should be
     2. the standard library's tolerant one, every access guarded (`mime_careful`)
-    3. the header block read by lines
+    3. the header lines alone
 
-All steps give the same `Tree` of parts, and one function makes the mail from it.
+All steps give the same `Tree` of parts, and one function makes the mail from it. The header lines of the mail itself
+are read by hand in each case (`mime_careful.header_lines`): only undecoded ones show where an address ends.
+
+Limits: a mail attached to a mail is listed by its parts; its own header says nothing about the outer mail.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,23 +24,32 @@ import fast_mail_parser
 
 from interactions.addresses import Mailbox, parse_addresses
 from interactions.bodies import HTML_CHARS_MAX, TEXT_CHARS_MAX, html_to_text
-from interactions.mime_careful import Tree, careful_tree, decode_text, header_lines
+from interactions.mime_careful import (
+    HEADER_BYTES_MAX,
+    Tree,
+    careful_tree,
+    decode_text,
+    describe,
+    header_end,
+    header_lines,
+)
 from interactions.mime_headers import attachment_name, importance_of, marks_of, message_ids, read_date
+from interactions.mime_words import clean, decode_words
 from interactions.records import Attachment
 
-HEADER_BYTES_MAX = 256 * 1024
 PARTS_MAX = 1000
 DEPTH_MAX = 50
 HEAVY_BYTES = 256 * 1024
 HEAVY_PARTS = 200
 HEAVY_DEPTH = 20
 HEAVY_HEADER_BYTES = 64 * 1024
+NATIVE_WORDS_MAX = 2000  # the native parser takes more than linear time for them
 SUBJECT_CHARS_MAX = 4000
 REFERENCES_MAX = 100
 ATTACHMENTS_MAX = 500
 
-_BREAK = re.compile(rb"\r?\n\r?\n")
-_UNCLEAN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_DESCRIBING = ("content-type", "content-disposition")
+_BEYOND = f"it has more than {PARTS_MAX} parts or is nested deeper than {DEPTH_MAX}"
 
 
 class TooComplex(Exception):
@@ -46,12 +58,13 @@ class TooComplex(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a mail would cost to parse, estimated from above."""
+    """What a mail would cost to parse, estimated from above. `words`: encoded ones, in headers of any part."""
 
     size: int
     header_bytes: int
     parts: int
     depth: int
+    words: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +92,9 @@ class ParsedMail:
 
 def inspect(raw: bytes) -> Shape:
     """A linear look: sizes, and how many parts and levels there could be at most."""
-    found = _BREAK.search(raw)
-    header = found.start() if found else len(raw)
     boundaries = raw.count(b"boundary=") + raw.count(b"boundary =") + raw.count(b"BOUNDARY")
     boundaries += raw.lower().count(b"message/rfc822") if raw.count(b"822") else 0
-    return Shape(len(raw), header, raw.count(b"\n--"), boundaries)
+    return Shape(len(raw), header_end(raw), raw.count(b"\n--"), boundaries, raw.count(b"=?"))
 
 
 def is_heavy(shape: Shape) -> bool:
@@ -119,16 +130,22 @@ def cut(raw: bytes, part: str) -> bytes:
 
 
 def _tree(raw: bytes, shape: Shape) -> Tree:
-    if raw[: shape.header_bytes].isascii():
-        try:
-            return _native(fast_mail_parser.parse_email_tree(raw))
-        except fast_mail_parser.ParseError:
-            pass
-    return careful_tree(raw, PARTS_MAX, DEPTH_MAX)
+    header = raw[: shape.header_bytes]
+    tree = None
+    if header.isascii() and header.count(b"\r") == header.count(b"\r\n") and shape.words <= NATIVE_WORDS_MAX:
+        with suppress(fast_mail_parser.ParseError):
+            tree = _native(fast_mail_parser.parse_email_tree(raw))
+    if tree is None:
+        tree = careful_tree(raw, PARTS_MAX, DEPTH_MAX)
+    if not tree.is_whole:
+        raise TooComplex(_BEYOND)
+    tree.headers = header_lines(raw)
+    return tree
 
 
-def _native(root: fast_mail_parser.PyMimePart) -> Tree:
-    """The native parser's tree as ours; an explicit stack, since depth comes from outside."""
+def _native(root: fast_mail_parser.PyMimePart) -> Tree | None:
+    """The native parser's tree as ours, or None where it does not read what others would: bytes beyond ASCII in the
+    headers of parts, uuencoded content, a multipart without parts. An explicit stack, since depth comes from outside."""
     top = Tree()
     todo = [(root, top, 1)]
     count = 0
@@ -136,11 +153,16 @@ def _native(root: fast_mail_parser.PyMimePart) -> Tree:
         node, ours, depth = todo.pop()
         count += 1
         if count > PARTS_MAX or depth > DEPTH_MAX:
-            raise TooComplex(f"it has more than {PARTS_MAX} parts or is nested deeper than {DEPTH_MAX}")
-        ours.headers = {name.lower(): values for name, values in node.headers.items()}
-        ours.content_type = node.content_type.lower() or "text/plain"
-        ours.filename = node.filename
-        ours.disposition = (node.disposition or "").lower()
+            return Tree(is_whole=False)
+        headers = {name.lower(): values for name, values in node.headers.items()}
+        describing = [value for name in _DESCRIBING for value in headers.get(name, ())]
+        if node is not root and not all(value.isascii() for value in describing):
+            return None
+        if any("uu" in value.lower() for value in headers.get("content-transfer-encoding", ())):
+            return None
+        describe(ours, headers, node.content_type.lower() or "text/plain")
+        if ours.content_type.startswith("multipart/") and not node.children:
+            return None
         ours.is_message = node.is_message
         ours.content = node.content or b""
         ours.children = [Tree() for _ in node.children]
@@ -192,15 +214,15 @@ def _mail(tree: Tree) -> ParsedMail:
         message_id=ids[0] if ids else "",
         in_reply_to=tuple(replied[:REFERENCES_MAX]),
         references=tuple(references),
-        subject=" ".join(clean(_joined(headers, "subject")).split())[:SUBJECT_CHARS_MAX],
-        date=read_date(_joined(headers, "date")),
+        subject=" ".join(clean(decode_words(_first(headers, "subject"))).split())[:SUBJECT_CHARS_MAX],
+        date=read_date(_first(headers, "date")),
         from_=people["from"].mailboxes,
         sender=people["sender"].mailboxes,
         to=people["to"].mailboxes,
         cc=people["cc"].mailboxes,
         bcc=people["bcc"].mailboxes,
         reply_to=people["reply-to"].mailboxes,
-        list_id=clean(_joined(headers, "list-id"))[:500],
+        list_id=clean(decode_words(_first(headers, "list-id")))[:500],
         marks=marks_of(headers, tree.content_type) + (("ambiguous",) if ambiguous else ()),
         importance=importance_of(headers),
         body_text=clean(body)[:TEXT_CHARS_MAX],
@@ -211,13 +233,13 @@ def _mail(tree: Tree) -> ParsedMail:
 
 def _attachment(n: int, path: str, node: Tree) -> Attachment:
     name = attachment_name(node.filename, node.content_type, n)
-    return Attachment(n, name, node.content_type[:200], len(node.content), node.disposition == "inline", path)
+    return Attachment(n, name, node.content_type, len(node.content), node.disposition == "inline", path)
 
 
 def _joined(headers: Mapping[str, Sequence[str]], name: str) -> str:
+    """All headers of a name as one list: that there are two of From must not be overlooked."""
     return ", ".join(headers.get(name, ()))[:HEADER_BYTES_MAX]
 
 
-def clean(text: str) -> str:
-    """Without NUL, controls and lone surrogates, which no database keeps."""
-    return _UNCLEAN.sub("", text)
+def _first(headers: Mapping[str, Sequence[str]], name: str) -> str:
+    return next(iter(headers.get(name, ())), "")[:HEADER_BYTES_MAX]

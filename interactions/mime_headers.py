@@ -2,43 +2,67 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 
 from dateutil import parser as dateparser
+
+from interactions.mime_words import clean
 
 ID_CHARS_MAX = 1000
 DATE_CHARS_MAX = 100
 NAME_CHARS_MAX = 200
 
-_ANGLED = re.compile(r"<([^<>\s]{3,1000})>")
-_BARE = re.compile(r"[^\s<>,()]+@[^\s<>,()]+")
+_ANGLED = re.compile(r"<([^<>]{3,1200})>")
+_BARE_BREAK = re.compile(r"[\s<>,()]+")
+_MOSCOW = re.compile(r"\bMSK$")
+_YEAR_FIRST = re.compile(r"(?:19|20)\d\d(?:\D|\d{4})")
+_DEFAULTS = (datetime(2001, 1, 1), datetime(2002, 2, 2))  # noqa: DTZ001  the text itself has the zone
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff\ud800-\udfff]')
 
 
 def message_ids(value: str) -> list[str]:
-    """The sane ids of a header, in order, each once: they have an `@`, no white space, under 1,000 characters."""
-    found = _ANGLED.findall(value) or _BARE.findall(value)
+    """The sane ids of a header, in order, each once: they have an `@` and less than 1,000 characters. White space within
+    one is a line that was folded badly."""
+    angled = ["".join(clean(one).split()) for one in _ANGLED.findall(value)]
+    found = angled or [one for one in _BARE_BREAK.split(clean(value)) if "@" in one[1:-1]]
     kept = (one for one in found if "@" in one and len(one) < ID_CHARS_MAX)
     return list(dict.fromkeys(kept))
 
 
 def read_date(value: str) -> datetime | None:
-    """The Date header in UTC: by the standard first, then tolerantly; None where it says no moment."""
-    text = value.strip()[:DATE_CHARS_MAX]
-    if not text:
-        return None
+    """The Date header in UTC: by the standard first, then tolerantly; None where it says no moment. A date without a
+    zone is taken as UTC."""
+    text = _MOSCOW.sub("+0300", value.strip()[:DATE_CHARS_MAX])
+    found: datetime | None
     try:
         found = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
-        try:
-            found = dateparser.parse(text, dayfirst=True)
-        except (ValueError, TypeError, OverflowError, AttributeError):
-            return None
+        found = _read_tolerantly(text)
     try:
-        return (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
+        if found is not None:
+            found = (found.replace(tzinfo=UTC) if found.tzinfo is None else found).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return found
+
+
+def _read_tolerantly(text: str) -> datetime | None:
+    """Day before month, as everywhere but in America, unless the year comes first. What does not say its whole date is
+    none: the parser would fill the gaps from a default."""
+    found = []
+    for default in _DEFAULTS:
+        try:
+            day_first = _YEAR_FIRST.match(text) is None
+            found.append(dateparser.parse(text, dayfirst=day_first, default=default, tzinfos=_zone))
+        except Exception:  # it raises several kinds on bad input, and more in each release
+            return None
+    return found[0] if found[0] == found[1] else None
+
+
+def _zone(_: str | None, offset: int | None) -> tzinfo | None:
+    """The offset where the text has one; a name alone says too little."""
+    return timezone(timedelta(seconds=offset)) if offset is not None else UTC
 
 
 def marks_of(headers: Mapping[str, Sequence[str]], content_type: str) -> tuple[str, ...]:

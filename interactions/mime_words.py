@@ -19,6 +19,7 @@ PARAMETER_CHARS_MAX = 8000
 # Python's own codecs that are no charsets of mails: they are slow, or make of bytes what no mail program would.
 _NO_CHARSETS = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined"})
 _UNCLEAN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_FOLD = re.compile(r"\r?\n[ \t]*")
 _WORD = re.compile(r"=\?([^?*\s]{1,60})(?:\*[^?\s]{0,40})?\?([bBqQ])\?")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _GAP = re.compile(r"[;\s]*")
@@ -34,7 +35,8 @@ def clean(text: str) -> str:
 def decode_bytes(content: bytes, charset: str = "utf-8") -> str:
     """Text by the declared charset; where that is a lie, by the first that fits. A character that the end of a long
     text cuts off is left out, not a reason to doubt the charset."""
-    for candidate in (_known(charset), *CHARSETS_TRIED):
+    first = "utf-8" if charset == "utf-8" else _known(charset)
+    for candidate in (first, *CHARSETS_TRIED):
         try:
             return content.decode(candidate)
         except UnicodeDecodeError as error:
@@ -50,16 +52,19 @@ def _known(charset: str) -> str:
         name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         return "utf-8"
-    return "utf-8" if name in _NO_CHARSETS else name
+    return "utf-8" if name.replace("-", "_") in _NO_CHARSETS else name
 
 
 def raw_text(value: bytes) -> str:
     """A header's bytes as text, unfolded: UTF-8 (RFC 6532) or the charset that fits."""
-    return re.sub(r"\r?\n[ \t]*", " ", decode_bytes(value).strip("\r\n"))
+    text = decode_bytes(value).strip("\r\n")
+    return _FOLD.sub(" ", text) if "\n" in text else text
 
 
 def decode_words(text: str) -> str:
     """A header's text with its encoded words read. A word that never ends is left as it is."""
+    if "=?" not in text:
+        return text
     out: list[str] = []
     held: list[tuple[bytes, str]] = []  # neighbouring words, not decoded yet
     done = 0
