@@ -21,6 +21,7 @@ KINDS: Mapping[str, tuple[str, str, str]] = {
     "act": ("Акт {order}.pdf", "Report of acceptance {order}.pdf", "pdf"),
     "waybill": ("Накладная {order}.pdf", "Waybill {order}.pdf", "pdf"),
     "certificate": ("Декларация соответствия {art}.pdf", "Declaration of conformity {art}.pdf", "pdf"),
+    "certificate2": ("Декларация соответствия {art2}.pdf", "Declaration of conformity {art2}.pdf", "pdf"),
     "manual": ("Инструкция {art}.pdf", "Manual {art}.pdf", "pdf"),
     "order": ("Заказ {order}.pdf", "PO {order}.pdf", "pdf"),
     "proforma": ("Проформа {invoice}.pdf", "Proforma {invoice}.pdf", "pdf"),

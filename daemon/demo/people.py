@@ -161,6 +161,8 @@ PERSONS = (
            "kir.semenov@pochta.example", ("89636329825",)),
     Person("hughes", "Daniel Hughes", "Daniel Hughes", "Daniel", False, "", ("guest",),
            "daniel.hughes@letters.example", ("+44 29 2018 0126",), "", "en", manager="vera"),
+    Person("lindqvist", "Nora Lindqvist", "Nora Lindqvist", "Nora", True, "", ("guest",),
+           "nora.lindqvist@letters.example", ("+46 70 174 06 27",), "", "en", writes_html=True, manager="vera"),
 )  # fmt: skip
 
 # Callers whom nobody knows, as the telephone company writes them.

@@ -11,6 +11,7 @@ import pytest
 from config.load import loads
 from connectors.base import WebhookRequest
 from connectors.mail.session import Account, opened
+from connectors.mail.source import ImapSource, MailboxSettings
 from connectors.telephony.generic import Generic, GenericSettings
 from daemon.demo.people import LINE_SALES, LINE_SERVICE
 from daemon.demo.telephone import HISTORY_CALLS, HISTORY_SMS
@@ -20,6 +21,7 @@ from interactions.calls import merge
 from interactions.mime import parse
 from interactions.phones import phone_key
 from interactions.records import Direction
+from tests.fakes.imap_intake import MemoryIntake
 
 NOW = datetime(2026, 11, 25, 11, 40, tzinfo=UTC)
 
@@ -183,6 +185,29 @@ async def test_new_mail_is_pushed_to_who_idles(world: World, hooks: Hooks) -> No
 
     assert changed
     assert parse(found[0].body or b"").subject
+
+
+async def test_the_source_of_the_mailbox_reads_the_past_and_then_life(world: World, hooks: Hooks) -> None:
+    one, intake = world.mailboxes[0], MemoryIntake()
+    source = ImapSource(
+        MailboxSettings(
+            one.name, one.address, one.host, one.port, one.user, one.password, "none", one.aliases, poll_seconds=0.1
+        )
+    )
+    reading = asyncio.create_task(source.run(intake))
+    await intake.until_ok()
+    past = len(intake.mails)
+
+    living = asyncio.create_task(world.live(hooks.url, world.secret))
+    while len({mail.location.folder for mail in intake.mails[past:]}) < 2:
+        await intake.until_mails(len(intake.mails) + 1)
+    for task in (living, reading):
+        task.cancel()
+    await asyncio.gather(living, reading, return_exceptions=True)
+
+    assert past > 250
+    assert {mail.location.folder for mail in intake.mails[past:]} == {"INBOX", "Sent"}
+    assert len({(mail.location.folder, mail.location.uid) for mail in intake.mails}) == len(intake.mails)
 
 
 async def test_a_post_that_fails_is_repeated_with_its_id(world: World, hooks: Hooks) -> None:
