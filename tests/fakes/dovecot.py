@@ -19,6 +19,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -36,7 +37,7 @@ from connectors.mail.arguments import encode_name
 PASSWORD = "Пароль-1"
 ACCOUNT = "mail"
 START_SECONDS = 20.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0
 TRIES = 3
 
 _CONFIGURATION = """
@@ -98,6 +99,10 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  # Wrong passwords would slow down everybody at this address.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 """
 
@@ -128,11 +133,19 @@ class Dovecot:
         for name in ("server.key", "server.pem", "dovecot.log"):
             self._own(self.folder / name)
         for _ in range(TRIES):  # between choosing a port and listening on it, somebody else may take it
-            self._launch()
-            if self._is_up():
+            self._configure(*free_ports(2))
+            if self._launch():
                 return
-            self._end()
         raise RuntimeError(f"Dovecot did not start:\n{self.log()}")
+
+    def halt(self) -> None:
+        """Ends the server as an administrator would; mailboxes and ports stay."""
+        self._end()
+
+    def resume(self) -> None:
+        """Starts it again where it was."""
+        if not self._launch():
+            raise RuntimeError(f"Dovecot did not start again:\n{self.log()}")
 
     def stop(self) -> None:
         self._end()
@@ -224,10 +237,9 @@ class Dovecot:
 
     # The server -----------------------------------------------------------------------------------------------------
 
-    def _launch(self) -> None:
-        self.imap, self.imaps = free_ports(2)
-        configuration = self.folder / "dovecot.conf"
-        configuration.write_text(
+    def _configure(self, imap: int, imaps: int) -> None:
+        self.imap, self.imaps = imap, imaps
+        (self.folder / "dovecot.conf").write_text(
             _CONFIGURATION.format(
                 folder=self.folder,
                 user=self._account.pw_name,
@@ -235,39 +247,43 @@ class Dovecot:
                 uid=self._account.pw_uid,
                 gid=self._account.pw_gid,
                 password=PASSWORD,
-                imap=self.imap,
-                imaps=self.imaps,
+                imap=imap,
+                imaps=imaps,
             )
         )
+
+    def _launch(self) -> bool:
         # Should the tests be killed, the server ends too.
-        command = ["setpriv", "--pdeathsig", "TERM", _program(), "-F", "-c", str(configuration)]
+        command = ["setpriv", "--pdeathsig", "TERM", str(_program()), "-F", "-c", str(self.folder / "dovecot.conf")]
         if os.getuid() == 0:
             ids = [f"--reuid={self._account.pw_uid}", f"--regid={self._account.pw_gid}", "--clear-groups"]
             command[1:1] = ids
         with (self.folder / "dovecot.log").open("ab") as log:
-            self._child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def _is_up(self) -> bool:
-        assert self._child is not None
+            child = self._child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
+            )
         until = time.monotonic() + START_SECONDS
-        while time.monotonic() < until and self._child.poll() is None:
+        while time.monotonic() < until and child.poll() is None:
             try:
                 with socket.create_connection((self.host, self.imap), 1) as plug:
                     if plug.recv(4) == b"* OK":
                         return True
             except OSError:
                 time.sleep(0.02)
+        self._end()
         return False
 
     def _end(self) -> None:
         if self._child is None:
             return
+        group = self._child.pid
         self._child.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        # Those who wait for their clients to leave; an idling mailbox looks up only every ten seconds.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        self._child.wait()
         self._child = None
 
 
