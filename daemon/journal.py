@@ -2,7 +2,8 @@
 
 `Journal.add` returns after the commit that holds the request. Whoever waits is written by one insert: under load the
 commits are shared, and alone a request waits for nobody. `work_off` takes events by the same rules right after they came
-and after a restart; what can't be read goes to quarantine with its reason.
+and after a restart; what can't be read goes to quarantine with its reason. One event never holds up another: what fails
+for a reason of its own is put off, the rest of its turn is committed, and after a few tries it is in quarantine too.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import structlog
 from connectors.base import Receiver, Unreadable, WebhookRequest
 from daemon.intake.desk import Desk
 from storage import inbound
-from storage.database import Connection, Database
+from storage.database import Connection, Database, is_passing
 from storage.errors import StorageError
 
 LOG = structlog.get_logger()
@@ -23,6 +24,7 @@ TOGETHER_MAX = 200
 WAITING_MAX = 5000
 CLAIM_AT_ONCE = 100
 IDLE_SECONDS = 1.0
+REASON_CHARS_MAX = 1000
 
 
 class Full(Exception):
@@ -92,6 +94,11 @@ async def _one(db: Connection, event: inbound.Event, desk: Desk, receivers: Mapp
             await desk.admit_events(db, event.source, arrivals, datetime.now(UTC))
     except Unreadable as reason:
         await inbound.mark_failed(db, event, str(reason), final=True)
+    except Exception as error:
+        if is_passing(error):
+            raise  # the whole turn is worked again
+        LOG.exception("an event could not be turned into a record", source=event.source, attempts=event.attempts + 1)
+        await inbound.mark_failed(db, event, f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX])
     else:
         await inbound.mark_done(db, [event.id])
 
@@ -99,15 +106,15 @@ async def _one(db: Connection, event: inbound.Event, desk: Desk, receivers: Mapp
 async def run(database: Database, desk: Desk, receivers: Mapping[str, Receiver], journal: Journal) -> None:
     """Works off the journal until cancelled."""
     while True:
+        journal.arrived.clear()  # before looking: what comes from here on is looked for once more
         try:
             done = await work_off(database, desk, receivers)
         except StorageError as error:
             LOG.warning("the journal waits for the database", reason=str(error))
             done = 0
         except Exception:
-            LOG.exception("an event could not be turned into a record; it is tried again")
+            LOG.exception("the journal could not be worked off; it is tried again")
             done = 0
         if not done:
-            journal.arrived.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(journal.arrived.wait(), IDLE_SECONDS)

@@ -170,6 +170,12 @@ _UNREADABLE_DSN = (
 )
 
 
+def is_passing(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is tried again: the database is away, or two were in each other's way.
+    Anything else is the work's own fault and will come back."""
+    return isinstance(error, (*_TRY_AGAIN, *_LOST, StorageDown))
+
+
 def describe_place(dsn: str) -> str:
     """Hosts and name of a DSN. Whatever might be a piece of a password is cut off, even in a DSN that is not valid."""
     rest = dsn.partition("://")[2].rpartition("@")[2]

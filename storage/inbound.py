@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from storage.database import Connection
+from storage.database import Connection, storable
 
 ATTEMPTS_MAX = 3
 
@@ -63,11 +63,11 @@ async def add(db: Connection, events: Sequence[Event]) -> None:
     await db.execute(
         ADD,
         [one.source for one in events],
-        [one.dedup_key for one in events],
+        [storable(one.dedup_key) for one in events],
         [one.received_at for one in events],
-        [one.method for one in events],
-        [one.rest for one in events],
-        [one.query for one in events],
+        [storable(one.method) for one in events],
+        [storable(one.rest) for one in events],
+        [storable(one.query) for one in events],
         [one.headers for one in events],
         [one.body for one in events],
         [one.remote for one in events],
