@@ -87,6 +87,9 @@ class Desk:
         """Parses mails; what can't be parsed is kept with its reason and holds up nothing."""
         read, unread = [], []
         for arrival in arrivals:
+            if not arrival.raw:  # there is nothing that could tell one of them from another
+                unread.append(mail.Unread(arrival, "the server lists this mail and gives no content of it"))
+                continue
             try:
                 read.append(read_mail(arrival, await self._parse(arrival.raw), now))
             except TooComplex as reason:
