@@ -37,7 +37,10 @@ Argument: TypeAlias = bytes | Literal
 
 def string(value: str | bytes, what: str) -> Argument:
     """A string argument in the plainest form that carries it. `what` names it in the refusal, its value does not."""
-    raw = value.encode() if isinstance(value, str) else value
+    try:
+        raw = value.encode() if isinstance(value, str) else value
+    except UnicodeEncodeError:  # half a character, out of an environment that is not UTF-8
+        raise Refused(f"the {what} is not valid text in UTF-8; write it anew") from None
     if _FORBIDDEN.search(raw):
         raise Refused(f"the {what} has a line end or a NUL in it, which IMAP cannot carry; write it without")
     # NIL as a bare word would mean "nothing".

@@ -21,7 +21,8 @@ BACKOFF_SECONDS_MAX = 3600.0
 
 _CODE = re.compile(rb"\[([A-Za-z][A-Za-z0-9-]*)")
 _SUGGESTED = re.compile(rb"suggested backoff time:?\s*([0-9]{1,10})\s*milliseconds", re.IGNORECASE)
-_THROTTLING = (b"throttl", b"too many", b"rate limit", b"try again later", b"over quota", b"exceeded")
+_THROTTLING = (b"throttl", b"too many", b"rate limit", b"try again later", b"over quota", b"bandwidth limit")
+_PASSING = (b"temporar", b"internal error", b"server busy", b"timed out", b"authenticated but not connected")
 _THROTTLED_CODES = frozenset({b"THROTTLED", b"LIMIT", b"OVERQUOTA"})
 _PASSING_CODES = frozenset({b"UNAVAILABLE", b"INUSE", b"SERVERBUG", b"CORRUPTION"})
 # OpenSSL's X509_V_ERR_*: a chain that ends in nobody we know, expired, other name, other address.
@@ -72,8 +73,9 @@ def of_login(peer: str, user: str, result: str, text: bytes) -> ConnectorError:
     slow = throttling(peer, text)
     if slow is not None:
         return slow
-    # Exchange says so when sessions are churned, or IMAP is off for the mailbox.
-    if code_of(text) in _PASSING_CODES or b"authenticated but not connected" in text.lower():
+    # "Authenticated but not connected": Exchange, when sessions are churned, or IMAP is off for the mailbox.
+    lowered = text.lower()
+    if code_of(text) in _PASSING_CODES or any(words in lowered for words in _PASSING):
         return Unavailable(f"{peer} could not log in {user} for now: {shown(text)}")
     if result == "BAD":
         return Refused(f"{peer} does not understand our login as {user}: {shown(text)}; check host, port and user")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import date
 
-from connectors.base import ConnectorError, Intake, Refused
+from connectors.base import ConnectorError, Intake, Refused, Unavailable
 from connectors.mail.folders import DEFAULT, Folder, choose
 from connectors.mail.protocol import QUIET_SECONDS
 from connectors.mail.refusals import NotDone
@@ -142,9 +142,11 @@ class ImapSource:
 
     async def _folders(self, session: ImapSession) -> list[Folder]:
         listed = await session.list_folders()
+        if not listed:  # INBOX always exists: RFC 9051 §5.1
+            raise Unavailable(f"{self._account.peer} lists no folders at all for {self.settings.user}")
         folders = choose(listed, self.settings.folders)
         if not folders:
-            names = ", ".join(one.name for one in listed[:NAMES_SHOWN_MAX]) or "none"
+            names = ", ".join(one.name for one in listed[:NAMES_SHOWN_MAX])
             raise Refused(
                 f"no folder of {self.settings.user} at {self._account.peer} fits folders = "
                 f"{list(self.settings.folders)}; the server has: {names}"

@@ -19,6 +19,8 @@ PEER, HOST = "imap.example.org:993", "imap.example.org"
         ("NO", b"[ALERT] Application-specific password required", Refused, "needs_reauth", "Application-specific"),
         ("BAD", b"syntax error", Refused, "misconfigured", "check host, port and user"),
         ("NO", b"[UNAVAILABLE] try later", Unavailable, "unreachable", "for now"),
+        ("NO", b"Temporary authentication failure.", Unavailable, "unreachable", "for now"),
+        ("NO", b"Internal error occurred", Unavailable, "unreachable", "for now"),
         ("NO", b"User is authenticated but not connected.", Unavailable, "unreachable", "for now"),
         ("NO", b"[LIMIT] Too many connections", Unavailable, "throttled", "slow down"),
         ("NO", b"Too many simultaneous connections. (Failure)", Unavailable, "throttled", "slow down"),
@@ -42,7 +44,9 @@ def test_refused_logins(result: str, said: bytes, kind: type[ConnectorError], st
         (b"[THROTTLED]", Unavailable, "throttled", None),
         (b"Request is throttled. Suggested Backoff Time: 299949 milliseconds", Unavailable, "throttled", 299.949),
         (b"throttled. suggested backoff time 9999999999 milliseconds", Unavailable, "throttled", 3600.0),
-        (b"[OVERQUOTA] bandwidth limits exceeded", Unavailable, "throttled", None),
+        (b"[OVERQUOTA] so much for today", Unavailable, "throttled", None),
+        (b"Account exceeded command or bandwidth limits.", Unavailable, "throttled", None),
+        (b"message size limit exceeded", NotDone, "unreachable", None),
     ],
 )
 def test_refused_commands(said: bytes, kind: type[Unavailable], state: str, retry_after: float | None) -> None:

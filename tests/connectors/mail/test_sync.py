@@ -326,6 +326,11 @@ async def test_no_folder_to_read_is_a_mistake_of_the_configuration() -> None:
         await read({"LIST": TWO}, folders=("Archive",))
 
 
+async def test_a_server_that_lists_nothing_is_asked_again_later() -> None:
+    with pytest.raises(Unavailable, match="lists no folders at all"):
+        await read({"LIST": OK})
+
+
 async def test_a_survey_reads_nothing() -> None:
     intake = await read(Box(bodies(1, 2)).book())
     book = Box(bodies(1, 2, 3)).book(LIST=TWO, EXAMINE=lambda w: locked(w) if w == "Locked" else folder(1, 2, 3))
