@@ -1,6 +1,7 @@
 """A whole mailbox on a real Dovecot: first read, push, restart, refusals, and a mailbox that stays as it was."""
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,10 +18,12 @@ from connectors.mail.source import ImapSource, MailboxSettings
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.dovecot import PASSWORD, Dovecot, free_ports, running_dovecot
 from tests.fakes.imap_intake import MemoryIntake
+from tests.fakes.imap_proxy import CutLine
 
 pytestmark = pytest.mark.peer("dovecot")
 
 NEVER = 3600.0
+EVERYTHING = 10**9
 
 
 @pytest.fixture
@@ -330,6 +333,31 @@ async def test_a_server_that_stops_ends_the_run_and_coming_back_nothing_is_lost(
         await read(source, intake)
 
     assert intake.uids() == [1, 2]
+
+
+async def test_wherever_the_line_is_cut_every_mail_comes_once(dovecot: Dovecot) -> None:
+    user = dovecot.new_user()
+    for n in range(12):
+        dovecot.deliver(user, raw_mail(f"{n}", text="Здравствуйте! " * n))
+    dovecot.append(user, raw_mail("ours"))
+    whole = 13
+    passed = EVERYTHING
+    async with CutLine(dovecot.imap, EVERYTHING) as line:
+        await read(of(dovecot, user, host=line.host, tls="none", port=line.port))
+        passed -= line.bytes_left
+
+    for cut_at in range(1, passed, passed // 60):
+        intake = MemoryIntake()
+        async with CutLine(dovecot.imap, cut_at) as line:
+            source = of(dovecot, user, host=line.host, tls="none", port=line.port)
+            with contextlib.suppress(Unavailable):
+                await source.catch_up(intake)
+            line.bytes_left = EVERYTHING
+            await source.catch_up(intake)
+
+        assert len(intake.mails) == whole, f"cut at {cut_at}"
+        assert len({one.raw for one in intake.mails}) == whole, f"cut at {cut_at}"
+        assert intake.states[-1] == "ok"
 
 
 @pytest.mark.parametrize("tls", ["implicit", "starttls"])
