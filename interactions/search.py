@@ -7,7 +7,8 @@ survive it, so they become lexemes of their own, made of `[a-z0-9_]` only and sa
     tel956329816    fragment of it, in whatever spelling it was typed
     mail_ivan_40…   an address, with everything but letters and digits as `_` and the code of the character
 
-`parse_query` says which lexemes must be there as prefixes and which words are left for the stemmer. The storage adds
+A number typed in part with the trunk prefix of its country (8 495 632) is looked for without it, and an address by its
+canonical form. `parse_query` says which lexemes must be there as prefixes and which words are left for the stemmer. The storage adds
 the first to the stemmed document as they are, and asks for `'lexeme':*`.
 """
 
@@ -15,6 +16,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import phonenumbers
+
+from interactions.addresses import email_key
 from interactions.phones import looks_like_number, phone_key
 from interactions.records import AddressKind, Key
 
@@ -66,10 +70,18 @@ def parse_query(q: str, region: str) -> SearchQuery:
     text = q.strip()[:QUERY_CHARS_MAX]
     digits = "".join(c for c in text if c.isascii() and c.isdigit())
     if len(digits) >= 3 and looks_like_number(text):
-        key = phone_key(text, region)
-        if key is not None and key.kind is AddressKind.PHONE:
-            digits = key.value.lstrip("+")
-        return SearchQuery(prefixes=(f"tel{digits}",))
-    if "@" in text and " " not in text:
-        return SearchQuery(prefixes=(email_lexeme(text),))
+        return SearchQuery(prefixes=(f"tel{_sought(text, digits, region)}",))
+    if "@" in text and not any(c.isspace() for c in text):
+        key = email_key(text)
+        return SearchQuery(prefixes=(email_lexeme(key.value if key else text),))
     return SearchQuery(words=fold(text))
+
+
+def _sought(text: str, digits: str, region: str) -> str:
+    """The digits to look for: of the canonical number, or of what was typed."""
+    key = phone_key(text, region)
+    if key is not None and key.kind is AddressKind.PHONE:
+        return key.value.lstrip("+")
+    trunk = "" if text.startswith("+") else phonenumbers.ndd_prefix_for_region(region, True) or ""
+    national = digits.removeprefix(trunk)
+    return national if trunk and len(national) >= FRAGMENT_DIGITS_MIN else digits
