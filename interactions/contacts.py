@@ -111,7 +111,8 @@ NOBODY = Match()
 
 
 def choose(key: Key, owners: Sequence[Owner], today: date, *, own: bool = False) -> Match:
-    """The link that follows from the owners of an address."""
+    """The link that follows from the owners of an address. One who has had it more than once counts once."""
+    owners = list({owner.contact_id: owner for owner in owners}.values())
     users = [owner for owner in owners if owner.kind is ContactKind.USER]
     if own or users:
         only = users[0].contact_id if len(users) == 1 else None
