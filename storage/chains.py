@@ -174,7 +174,8 @@ WHERE moved.id = $1 AND chain.id = moved.chain_id
 
 
 async def settle(db: Connection, member_id: UUID) -> None:
-    """Finds root and span of a chain anew after a member's time has changed."""
+    """Finds root and span of a chain anew after a member's time has changed. To be held before: a statement that waits
+    for the chain's row would go on with the members it saw before it waited."""
     await db.execute(SETTLE, member_id)
 
 

@@ -197,6 +197,9 @@ WHERE id = $1
 async def update_call(db: Connection, call: Interaction, known: Mapping[Key, KnownAddress], now: datetime) -> None:
     """Writes what a call's events say now over what they said before; what people wrote stays. The numbers may be known
     only now, so it is indexed again."""
+    chain_id = await chain_of(db, call.id)
+    if chain_id is not None:
+        await chains.hold(db, chain_id)  # before its member, in the order of all others
     await db.execute(
         UPDATE_CALL,
         call.id,
