@@ -1,0 +1,260 @@
+"""Chains follow from the set of mails: any order of arrival and any batches give the same ones."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import pairwise, permutations
+from random import Random
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interactions.chains import (
+    ChainFacts,
+    Known,
+    Placement,
+    Threadable,
+    chain_id_of,
+    new_chain_id,
+    place,
+    ref_of,
+    subject_key_of,
+)
+from interactions.records import Link, uuid7
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def mail(
+    name: str, *parents: str, topic: str = "order", replies_to: int = 1, minute: int = 0, ref: str | None = ""
+) -> Threadable:
+    """The mail `<name>`, which refers to `parents`: to the first of them by In-Reply-To."""
+    at = START + timedelta(minutes=minute)
+    own = ref_of(name if ref == "" else ref) if ref is not None else None
+    refs = tuple(ref_of(one) for one in parents)
+    interaction_id = uuid7(at, sha256(name.encode()).digest())
+    return Threadable(interaction_id, at, own, refs, min(replies_to, len(refs)), subject_key_of(topic))
+
+
+class Store:
+    """What the database keeps of chains, in a few dictionaries."""
+
+    def __init__(self) -> None:
+        self.owners: dict[bytes, UUID] = {}
+        self.awaited: dict[tuple[bytes, bytes], UUID] = {}
+        self.chains: dict[UUID, ChainFacts] = {}
+        self.members: dict[UUID, UUID] = {}
+        self.redirects: dict[UUID, UUID] = {}
+
+    def final(self, chain_id: UUID) -> UUID:
+        while chain_id in self.redirects:
+            chain_id = self.redirects[chain_id]
+        return chain_id
+
+    def known(self) -> Known:
+        return Known(
+            {ref: self.final(chain_id) for ref, chain_id in self.owners.items()},
+            {key: self.final(chain_id) for key, chain_id in self.awaited.items()},
+            {chain_id: facts for chain_id, facts in self.chains.items() if chain_id not in self.redirects},
+        )
+
+    def add(self, mails: Sequence[Threadable]) -> Placement:
+        placement = place(mails, self.known())
+        for one in mails:
+            chain_id = placement.chain_of[one.interaction_id]
+            self.members[one.interaction_id] = chain_id
+            held = self.chains.get(chain_id)
+            first_at = min(one.occurred_at, held.first_at) if held else one.occurred_at
+            self.chains[chain_id] = ChainFacts(chain_id, first_at)
+            if one.ref is not None:
+                self.owners.setdefault(one.ref, chain_id)
+        for key, interaction_id in placement.awaits.items():
+            self.awaited[key] = placement.chain_of[interaction_id]
+        self.redirects |= placement.merged
+        return placement
+
+    def groups(self) -> frozenset[frozenset[UUID]]:
+        found: dict[UUID, set[UUID]] = {}
+        for interaction_id, chain_id in self.members.items():
+            found.setdefault(self.final(chain_id), set()).add(interaction_id)
+        return frozenset(frozenset(one) for one in found.values())
+
+
+def grouped(batches: Iterable[Sequence[Threadable]]) -> frozenset[frozenset[UUID]]:
+    store = Store()
+    for batch in batches:
+        store.add(batch)
+    return store.groups()
+
+
+def splits(mails: Sequence[Threadable]) -> Iterable[list[Sequence[Threadable]]]:
+    """A sequence in every way of cutting it into batches."""
+    for bits in range(2 ** max(len(mails) - 1, 0)):
+        cuts = [0, *(n + 1 for n in range(len(mails) - 1) if bits >> n & 1), len(mails)]
+        yield [mails[a:b] for a, b in pairwise(cuts)]
+
+
+def named(*groups: str) -> frozenset[frozenset[UUID]]:
+    return frozenset(frozenset(mail(name).interaction_id for name in group.split()) for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("mails", "expected"),
+    [
+        ([mail("a"), mail("b")], ["a", "b"]),
+        ([mail("a"), mail("b", "a")], ["a b"]),
+        ([mail("a"), mail("b", "a"), mail("c", "b")], ["a b c"]),
+        ([mail("a"), mail("b", "a"), mail("c", "a")], ["a b c"]),
+        # By References alone.
+        ([mail("a"), mail("b", "a", replies_to=0)], ["a b"]),
+        # The middle one never comes, but References name the first.
+        ([mail("a"), mail("c", "x", "a")], ["a c"]),
+        # An edited subject does not split what In-Reply-To joins.
+        ([mail("a", topic="order"), mail("b", "a", topic="invoice")], ["a b"]),
+        # Two answers to a mail we lack: one topic, one chain.
+        ([mail("b", "x"), mail("c", "x")], ["b c"]),
+        # … a constant id in the References of a shop glues no orders together.
+        ([mail("b", "x", topic="order 1"), mail("c", "x", topic="order 2")], ["b", "c"]),
+        # A late mail joins what waited for it.
+        ([mail("b", "a", topic="order 1"), mail("c", "a", topic="order 2"), mail("a")], ["a b c"]),
+        # One mail joins two chains.
+        ([mail("a"), mail("b"), mail("c", "a", "b")], ["a b c"]),
+        ([mail("b", "a"), mail("d", "c", topic="other"), mail("e", "b", "d")], ["b d e"]),
+        # Loops, and a mail that names itself.
+        ([mail("a", "b"), mail("b", "a")], ["a b"]),
+        ([mail("a", "a"), mail("b")], ["a", "b"]),
+        ([mail("a", "b"), mail("b", "c"), mail("c", "a")], ["a b c"]),
+        # Without an id nobody can answer it, but it answers.
+        ([mail("a"), mail("b", "a", ref=None), mail("c", ref=None)], ["a b", "c"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and isinstance(value[0], str) else "",
+)
+def test_mails_that_refer_to_each_other_are_one_chain(mails: list[Threadable], expected: list[str]) -> None:
+    for order in permutations(mails):
+        for batches in splits(order):
+            assert grouped(batches) == named(*expected)
+
+
+@st.composite
+def mailboxes(draw: st.DrawFn) -> list[Threadable]:
+    """Mails that refer to each other and to some that never come, with a few topics."""
+    count = draw(st.integers(2, 9))
+    names = [f"m{n}" for n in range(count)]
+    mails = []
+    for n, name in enumerate(names):
+        parents = draw(st.lists(st.sampled_from([*names, "x1", "x2"]), max_size=3, unique=True))
+        topic = draw(st.sampled_from(["one", "two"]))
+        mails.append(mail(name, *parents, topic=topic, minute=draw(st.integers(0, 5)), replies_to=n % 2))
+    return mails
+
+
+@given(mailboxes(), st.randoms(use_true_random=False), st.integers(1, 4))
+@settings(max_examples=150, deadline=None)
+def test_any_order_and_any_batches_give_the_same_chains(mails: list[Threadable], chance: Random, size: int) -> None:
+    expected = grouped([mails])
+    shuffled = list(mails)
+    chance.shuffle(shuffled)
+
+    assert grouped([one] for one in mails) == expected
+    assert grouped(shuffled[n : n + size] for n in range(0, len(shuffled), size)) == expected
+
+
+@given(mailboxes())
+@settings(max_examples=100, deadline=None)
+def test_a_placement_is_complete_and_its_redirects_end(mails: list[Threadable]) -> None:
+    store = Store()
+    for one in mails:
+        stored = set(store.chains) - set(store.redirects)
+        placement = store.add([one])
+
+        assert set(placement.chain_of) == set(placement.link_of) == {one.interaction_id}
+        assert set(placement.merged) <= stored
+        assert not set(placement.merged) & set(placement.merged.values())
+        assert placement.new_chains.isdisjoint(stored)
+        assert set(placement.chain_of.values()) <= stored | placement.new_chains
+
+
+def test_the_chain_that_began_first_stays_and_the_other_leads_to_it() -> None:
+    store = Store()
+    store.add([mail("late", minute=5)])
+    store.add([mail("early", minute=1)])
+
+    placement = store.add([mail("both", "late", "early", minute=9)])
+
+    early, late = chain_id_of(mail("early", minute=1)), chain_id_of(mail("late", minute=5))
+    assert placement.merged == {late: early}
+    assert placement.chain_of[mail("both", minute=9).interaction_id] == early
+    assert placement.new_chains == frozenset()
+
+
+def test_of_two_chains_that_began_together_the_smaller_id_stays() -> None:
+    store = Store()
+    store.add([mail("a"), mail("b")])
+
+    placement = store.add([mail("c", "a", "b")])
+
+    small, large = sorted([chain_id_of(mail("a")), chain_id_of(mail("b"))])
+    assert placement.merged == {large: small}
+
+
+def test_a_stored_chain_stays_although_an_earlier_mail_comes() -> None:
+    store = Store()
+    store.add([mail("reply", "first", minute=5)])
+
+    placement = store.add([mail("first", minute=1)])
+
+    assert placement.chain_of[mail("first", minute=1).interaction_id] == chain_id_of(mail("reply", minute=5))
+    assert placement.merged == {}
+
+
+def test_a_new_chain_has_the_id_of_its_earliest_mail() -> None:
+    placement = place([mail("reply", "first", minute=5), mail("first", minute=1)], Known({}, {}, {}))
+
+    assert placement.new_chains == frozenset({chain_id_of(mail("first", minute=1))})
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        ([mail("a")], Link("root")),
+        ([mail("b"), mail("a", "b")], Link("in_reply_to", ref_of("b").hex())),
+        ([mail("b"), mail("a", "b", replies_to=0)], Link("references", ref_of("b").hex())),
+        ([mail("b"), mail("a", "x", "b")], Link("references", ref_of("b").hex())),
+        ([mail("b", "a"), mail("a")], Link("child_first", ref_of("a").hex())),
+        ([mail("b", "x"), mail("a", "x")], Link("in_reply_to", ref_of("x").hex())),
+    ],
+)
+def test_a_link_says_why(batch: list[Threadable], expected: Link) -> None:
+    assert place(batch, Known({}, {}, {})).link_of[mail("a").interaction_id] == expected
+
+
+def test_a_mail_waits_for_what_it_names_and_nobody_has() -> None:
+    placement = place([mail("a"), mail("b", "a", "x", topic="one")], Known({}, {}, {}))
+
+    assert placement.awaits == {(ref_of("x"), subject_key_of("one")): mail("b").interaction_id}
+
+
+def test_of_two_mails_with_one_id_the_second_is_a_chain_of_its_own() -> None:
+    store = Store()
+    store.add([mail("a")])
+    store.add([mail("copy", ref="a")])
+    store.add([mail("b", "a")])
+
+    assert store.groups() == named("a b", "copy")
+
+
+def test_very_many_answers_to_one_mail_are_placed() -> None:
+    mails = [mail(f"m{n}", f"m{n - 1}", *(f"x{k}" for k in range(30))) for n in range(2000)]
+
+    placement = place(mails[::-1], Known({}, {}, {}))
+
+    assert len(set(placement.chain_of.values())) == 1
+
+
+def test_ids_are_compared_letter_by_letter_and_hold_anything() -> None:
+    assert ref_of("A@x") != ref_of("a@x")
+    assert len(ref_of("\udc80\x00")) == 16
+    assert len(subject_key_of("\udc80")) == 8
+    assert new_chain_id(mail("a").interaction_id, START).version == 7
