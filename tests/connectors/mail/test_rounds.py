@@ -1,0 +1,167 @@
+"""Going round folders: what is refused is named, news are read as they come, and every end is clean."""
+
+import asyncio
+
+import pytest
+
+from connectors.base import Refused, Unavailable
+from connectors.mail.source import FolderSurvey
+from tests.fakes.imap_intake import MemoryIntake
+from tests.fakes.imap_script import CLOSE, OK, Book, Box, ImapScript, folder
+from tests.fakes.imap_source import bodies, read, running, source_of
+
+# Folders --------------------------------------------------------------------------------------------------------------
+
+TWO = b'* LIST () "/" INBOX\r\n* LIST () "/" Locked\r\n' + OK
+
+
+def locked(words: str) -> bytes:
+    return b"%T NO [NOPERM] no entry\r\n" if words == "Locked" else folder(1, 2)
+
+
+async def test_a_folder_that_is_refused_is_named_and_the_others_are_read() -> None:
+    intake = await read(Box(bodies(1, 2)).book(LIST=TWO, EXAMINE=locked))
+
+    assert intake.uids() == [1, 2]
+    last = intake.reports[-1]
+    assert last.state == "ok"
+    assert last.detail.startswith("1 of 2 folders not read: ")
+    assert "could not open the folder 'Locked': [NOPERM] no entry" in last.detail
+
+
+async def test_no_folder_to_read_is_a_mistake_of_the_configuration() -> None:
+    with pytest.raises(Refused, match=r"no folder of anna@example.org .* the server has: INBOX, Locked"):
+        await read({"LIST": TWO}, folders=("Archive",))
+
+
+async def test_a_server_that_lists_nothing_is_asked_again_later() -> None:
+    with pytest.raises(Unavailable, match="lists no folders at all"):
+        await read({"LIST": OK})
+
+
+async def test_a_survey_reads_nothing() -> None:
+    intake = await read(Box(bodies(1, 2)).book())
+    book = Box(bodies(1, 2, 3)).book(LIST=TWO, EXAMINE=lambda w: locked(w) if w == "Locked" else folder(1, 2, 3))
+
+    async with ImapScript(book) as server:
+        assert await source_of(server).survey() == [FolderSurvey("INBOX", "inbox", 3, 3)]
+        assert await source_of(server).survey(intake) == [FolderSurvey("INBOX", "inbox", 3, 3, 2)]
+
+    assert not any(line.startswith("FETCH") for line in server.asked)
+
+
+async def test_a_check_says_what_it_found() -> None:
+    async with ImapScript({"LIST": TWO}) as server:
+        found_there = await source_of(server).check()
+
+    assert found_there == (
+        f"logged in to 127.0.0.1:{server.port} as anna@example.org (no TLS; IDLE); 2 folders to read: INBOX, Locked"
+    )
+
+
+# While it runs --------------------------------------------------------------------------------------------------------
+
+
+async def test_mail_is_read_as_idle_tells_of_it() -> None:
+    box, intake = Box(bodies(1)), MemoryIntake()
+    async with ImapScript(box.book()) as server, running(server, intake):
+        await server.heard("IDLE")
+        box.mails.update(bodies(2))
+        server.push(b"* 2 EXISTS\r\n")
+        await intake.until_mails(2)
+        await server.heard("IDLE", 2)
+
+    assert [batch.backfill for batch in intake.batches if batch.arrivals] == [True, False]
+
+
+async def test_mail_that_idle_does_not_tell_of_is_found_all_the_same() -> None:
+    box, intake = Box(bodies(1)), MemoryIntake()
+    async with ImapScript(box.book()) as server, running(server, intake, poll_seconds=0.05):
+        await server.heard("IDLE")
+        box.mails.update(bodies(2))
+        await intake.until_mails(2)
+
+
+@pytest.mark.parametrize(
+    ("book", "push"),
+    [
+        ({}, False),
+        ({"IDLE": b"%T NO not here\r\n"}, True),
+        ({"AUTHENTICATE": b"%T OK [CAPABILITY IMAP4rev1] no IDLE\r\n"}, True),
+        ({"IDLE": b"+ idling\r\n%T OK enough\r\n"}, True),
+    ],
+)
+async def test_without_idle_the_folder_is_polled(book: Book, push: bool) -> None:
+    box, intake = Box(bodies(1)), MemoryIntake()
+    async with ImapScript(box.book(**book)) as server, running(server, intake, push=push, poll_seconds=0.05):
+        await intake.until_ok()
+        box.mails.update(bodies(2))
+        await intake.until_mails(2)
+
+
+async def test_two_connections_where_there_are_other_folders() -> None:
+    intake = MemoryIntake()
+    async with ImapScript(Box(bodies(1, 2)).book(LIST=TWO)) as server, running(server, intake, poll_seconds=0.05):
+        await server.heard("IDLE", 2)
+        await server.heard("NOOP", 2)
+        await intake.until_ok()
+
+        assert server.connections == 2
+
+
+async def test_a_server_that_grants_one_connection_is_read_with_one() -> None:
+    greetings = [b"* OK ready\r\n", b"* BYE too many connections\r\n" + CLOSE]
+    box, intake = Box(bodies(1, 2)), MemoryIntake()
+    book = box.book(LIST=TWO, GREETING=greetings)
+    async with ImapScript(book) as server, running(server, intake, poll_seconds=0.05):
+        await server.heard("IDLE", 2)
+        await intake.until_ok()
+
+        assert sorted({mail.location.folder for mail in intake.mails}) == ["INBOX", "Locked"]
+
+
+@pytest.mark.parametrize("one", [1, 3])
+async def test_a_session_that_the_server_ends_ends_the_run(one: int) -> None:
+    intake = MemoryIntake()
+    async with ImapScript(Box(bodies(1)).book(LIST=TWO)) as server, running(server, intake, connections=one) as task:
+        await server.heard("IDLE")
+        server.push(b"* BYE going down for a while\r\n")
+
+        with pytest.raises(Unavailable, match="ended the session: going down for a while"):
+            await task
+        await server.alone()
+
+
+async def test_the_network_going_away_ends_the_run() -> None:
+    async with ImapScript(Box(bodies(1)).book(LIST=TWO)) as server, running(server, MemoryIntake()) as task:
+        await server.heard("IDLE")
+        server.hang_up()
+
+        with pytest.raises(Unavailable, match="was lost"):
+            await task
+
+
+@pytest.mark.parametrize("moment", ["EXAMINE", "SEARCH", "FETCH", "IDLE", "AUTHENTICATE"])
+async def test_cancelling_closes_the_connections_at_once(moment: str) -> None:
+    book = Box(bodies(1)).book(LIST=TWO) if moment == "IDLE" else Box(bodies(1)).book(**{moment: b""})
+    async with ImapScript(book) as server, running(server, MemoryIntake()) as task:
+        await server.heard(moment)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        await server.alone()
+
+
+async def test_an_intake_that_fails_ends_the_run_and_moves_nothing() -> None:
+    class Failing(MemoryIntake):
+        async def accept(self, batch: object) -> None:  # type: ignore[override]
+            raise RuntimeError("the database is away")
+
+    intake = Failing()
+    async with ImapScript(Box(bodies(1)).book()) as server, running(server, intake) as task:
+        with pytest.raises(RuntimeError, match="away"):
+            await task
+        await server.alone()
+
+    assert intake.checkpoints == {}
