@@ -330,6 +330,12 @@ def test_a_provider_comes_with_its_line_its_test_its_requests_and_its_section(na
     assert [thing for thing, there in wanted.items() if not there()] == []
 
 
+def test_a_module_with_statements_has_its_test() -> None:
+    modules = [m.name.rpartition(".")[2] for m in ours() if m.floor == "storage" and any(statements(m))]
+
+    assert [name for name in modules if not (ROOT / f"tests/storage/test_{name}.py").is_file()] == []
+
+
 def test_vendored_files_are_named_with_their_origin() -> None:
     static = ROOT / "daemon/web/static"
     vendored = [path.name for path in static.rglob("*.js") if path.name != "app.js"]

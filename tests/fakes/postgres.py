@@ -2,10 +2,13 @@
 
 The cluster lives in a thread with an event loop of its own, because every test brings a new loop. Durability is
 switched off: nothing here outlives the run.
+
+    TEST_POSTGRES_BIN=/usr/lib/postgresql/15/bin    the programs of another version, to see that it will do
 """
 
 import asyncio
 import itertools
+import os
 import shutil
 import tempfile
 import threading
@@ -68,7 +71,9 @@ class Cluster:
         return self._server.dsn_of(name)
 
     async def _start(self) -> None:
-        self._server = await EmbeddedServer.start(self.folder, settings=CARELESS)
+        programs = os.environ.get("TEST_POSTGRES_BIN")
+        bin_dir = Path(programs) if programs else None
+        self._server = await EmbeddedServer.start(self.folder, bin_dir=bin_dir, settings=CARELESS)
         await self._run(f"CREATE DATABASE {TEMPLATE}")
         database = await Database.open(self.dsn(TEMPLATE))
         try:
