@@ -204,10 +204,10 @@ class ImapScript:
 
     def _say(self, writer: asyncio.StreamWriter, name: str, tag: str, arguments: str) -> bool:
         """Whether the talk goes on."""
-        answer = self.book.get(name, b"%T BAD unknown\r\n")
-        if not isinstance(answer, bytes) and isinstance(answer, Sequence):
-            time = self._times[name] = self._times.get(name, -1) + 1
-            answer = answer[min(time, len(answer) - 1)]
+        known = self.book.get(name, b"%T BAD unknown\r\n")
+        answers: Sequence[Answer] = [known] if isinstance(known, bytes) or callable(known) else known
+        time = self._times[name] = self._times.get(name, -1) + 1
+        answer = answers[min(time, len(answers) - 1)]
         said = answer if isinstance(answer, bytes) else answer(arguments)
         writer.write(said.removesuffix(CLOSE).replace(b"%T", tag.encode()))
         return not said.endswith(CLOSE)
