@@ -154,7 +154,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
     sender = _known(participants[:1] if mail.from_ else (), known)
     recipients = [p for p in participants if p.role in (Role.TO, Role.CC, Role.BCC)]
     from_ours = bool(sender and sender[0].is_ours)
-    all_ours = bool(recipients) and all(p.key in known and known[p.key].is_ours for p in recipients if p.key)
+    all_ours = bool(recipients) and all(p.key and p.key in known and known[p.key].is_ours for p in recipients)
     direction = Direction.INCOMING
     if from_ours:
         direction = Direction.INTERNAL if all_ours else Direction.OUTGOING
@@ -217,7 +217,7 @@ def call_participants(call: Call, ours: OurSide) -> tuple[Participant, ...]:
 
 
 def _user_of(name: str, ours: OurSide) -> UUID | None:
-    """A user by extension, e-mail, or own number: whatever the PBX calls its people by."""
+    """A user by extension or e-mail: whatever the PBX calls its people by."""
     if name in ours.extensions:
         return ours.extensions[name]
     return ours.users.get(name.casefold())
