@@ -11,7 +11,8 @@ from storage import chains
 from storage.database import Connection, storable
 
 SEARCH_NOW_MAX = 20  # larger batches are indexed beside the intake
-SEARCH_CHARS_MAX = 100_000
+SEARCH_CHARS_MAX = 100_000  # with the lexemes of addresses they stay below the megabyte of a tsvector
+LEXEMES_CHARS_MAX = 300_000
 
 ADD = """
 INSERT INTO interaction (id, kind, direction, occurred_at, chain_id, link_rule, link_evidence, link_flags, link_origin,
@@ -182,7 +183,12 @@ async def put_documents(db: Connection, documents: Sequence[tuple[UUID, str, lis
     if documents:
         ids, texts, extra = zip(*documents, strict=True)
         folded = [fold(storable(text[:SEARCH_CHARS_MAX])) for text in texts]
-        await db.execute(PUT_DOCUMENTS, list(ids), folded, [" ".join(one) for one in extra])
+        await db.execute(PUT_DOCUMENTS, list(ids), folded, [_joined(one) for one in extra])
+
+
+def _joined(lexemes: Sequence[str]) -> str:
+    text = " ".join(lexemes)
+    return text if len(text) <= LEXEMES_CHARS_MAX else text[:LEXEMES_CHARS_MAX].rpartition(" ")[0]
 
 
 UPDATE_CALL = """

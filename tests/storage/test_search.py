@@ -100,3 +100,19 @@ async def test_a_text_beyond_the_bounds_of_an_index_does_not_fail(database: Data
         assert await database.in_transaction(lambda db: search.index_some(db, 10)) == 1
 
         assert await found(db, "w77") == [ids(1)[0]]
+
+
+async def test_a_thousand_odd_recipients_do_not_fail_either(database: Database) -> None:
+    people = [f"{'ж' * 95}{n}@{'x' * 40}.example" for n in range(1000)]
+    async with database.connection() as db:
+        await write(
+            db,
+            interaction(
+                1,
+                "ivan@customer.example",
+                *people,
+                body_text=" ".join(f"{chr(0x1D400 + n % 52) * 4}{n}" for n in range(20_000)),
+            ),
+        )
+
+        assert await found(db, "ivan@customer.example") == [ids(1)[0]]
