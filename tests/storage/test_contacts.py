@@ -1,5 +1,6 @@
 """Contacts in the database: what is written is read again, and every address leads to whom it should."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -269,3 +270,14 @@ async def test_the_persons_of_a_partner_are_those_of_today(database: Database) -
 
     async with database.connection() as db:
         assert [one.name for one in await contacts.page(db, Filter(partner_id=shop.id), TODAY)] == ["Нынешний"]
+
+
+async def test_two_who_give_one_address_at_once_both_have_it(database: Database) -> None:
+    names = [f"Иван {n}" for n in range(8)]
+
+    await asyncio.gather(*(add(database, contact(name, "a@x.example", "b@x.example")) for name in names))
+
+    assert await links(database) == {
+        "a@x.example": (None, "none", set(names)),
+        "b@x.example": (None, "none", set(names)),
+    }
