@@ -48,6 +48,7 @@ SUBJECT_CHARS_MAX = 4000
 REFERENCES_MAX = 100
 ATTACHMENTS_MAX = 500
 
+_SINGLE = ("content-type", "content-transfer-encoding")  # two of them are read differently by different programs
 _DESCRIBING = ("content-type", "content-disposition")
 _BEYOND = f"it has more than {PARTS_MAX} parts or is nested deeper than {DEPTH_MAX}"
 
@@ -210,6 +211,7 @@ def _mail(tree: Tree) -> ParsedMail:
     if len(references) > REFERENCES_MAX:
         references = references[: REFERENCES_MAX // 2] + references[-REFERENCES_MAX // 2 :]
     ambiguous = people["from"].ambiguous or len(people["from"].mailboxes) != 1
+    ambiguous = ambiguous or any(len(headers.get(name, ())) > 1 for name in _SINGLE)
     return ParsedMail(
         message_id=ids[0] if ids else "",
         in_reply_to=tuple(replied[:REFERENCES_MAX]),

@@ -207,6 +207,12 @@ def test_the_last_event_corrects_the_direction_and_the_first_keeps_the_numbers()
     assert (call.line, call.other_number) == ("1111111", "2222222")
 
 
+def test_an_event_nobody_knows_weighs_less_than_any_other() -> None:
+    call = merge(events_of("00:00 ringing direction=incoming\n00:05 hold direction=outgoing"))
+
+    assert call.direction is Direction.INCOMING
+
+
 def test_times_never_run_backwards() -> None:
     call = merge(events_of("05:00 answered direction=incoming\n01:00 ended"))
 

@@ -183,10 +183,12 @@ def test_a_mail_without_headers_is_its_text(raw: bytes, body: str) -> None:
         ("From: alice@example.org)bob@evil.example", True),
         ("From: =?utf-8?q?=3Cboss=40corp.example=3E?= <a@b.example>", False),
         ("From: \x00", True),
+        ("From: a@b.example\r\nContent-Type: text/plain\r\nContent-Type: text/html", True),
+        ("From: a@b.example\r\nContent-Transfer-Encoding: 8bit\r\nContent-Transfer-Encoding: base64", True),
         ("X: y", True),
     ],
 )
-def test_a_sender_is_exactly_one_or_the_mail_is_ambiguous(headers: str, ambiguous: bool) -> None:
+def test_what_can_be_read_in_two_ways_is_ambiguous(headers: str, ambiguous: bool) -> None:
     mail = parse(headers.encode() + b"\r\n\r\ntext")
 
     assert ("ambiguous" in mail.marks) is ambiguous
