@@ -21,6 +21,7 @@ DEPTH_MAX = 200
 STYLES_MAX = 24
 NEAR = 64
 
+_OPENING = re.compile(r"<(?=[a-zA-Z/!?])")
 _NAME = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})")
 _REST = re.compile(r"(?>(?:[^>=\"']+|=\s*+(?:\"[^\"]*\"|'[^']*')|[=\"'])*)")
 _ATTRIBUTE = re.compile(r"(?<![^\s/\"'])([^\s/>=\"']+)\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>][^\s>]*))")
@@ -58,17 +59,13 @@ class Token(NamedTuple):
 def tokens(html: str) -> Iterator[Token]:
     """The text from tag to tag. Comments, declarations and the content of what is never seen are left out."""
     place = 0
-    while True:
-        start = html.find("<", place)
-        if start < 0:
-            break
+    while opening := _OPENING.search(html, place):
+        start = opening.start()
         if start > place:
             yield Token(html[place:start])
         found = _NAME.match(html, start)
         if not found:
             place = _after_oddity(html, start)
-            if place == start + 1:
-                yield Token("&lt;")
             continue
         rest = _REST.match(html, found.end())
         end = rest.end() if rest else found.end()
@@ -82,14 +79,12 @@ def tokens(html: str) -> Iterator[Token]:
 
 
 def _after_oddity(html: str, start: int) -> int:
-    """Where reading goes on after a `<` that begins no tag: after a comment or a declaration, or after the `<`."""
+    """Where reading goes on after what begins like a tag and is none: a comment, a declaration, an end of nothing."""
     if html.startswith("<!--", start):
         found = _COMMENT_END.search(html, start + 2)
         return found.end() if found else len(html)
-    if html.startswith(("<!", "<?", "</"), start):
-        end = html.find(">", start)
-        return end + 1 if end >= 0 else len(html)
-    return start + 1
+    end = html.find(">", start)
+    return end + 1 if end >= 0 else len(html)
 
 
 def _after_unseen(html: str, place: int, name: str) -> int:
