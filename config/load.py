@@ -54,7 +54,7 @@ class Mistake:
         return ": ".join(part for part in (place, path, self.message) if part)
 
 
-class Mistakes(Exception):  # noqa: N818  # it is what it is called: the mistakes of a configuration
+class Mistakes(Exception):  # it is what it is called: the mistakes of a configuration
     """The configuration can't be used. `str` gives one line for each mistake."""
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:

@@ -45,7 +45,7 @@ from config.telephony_settings import Telephony
 
 SOURCES_MAX = 1_000
 DATA_DIR_DEFAULT = "~/.local/share/ringmail"
-SECRET_KEY_DEFAULT = "file:secret.key"  # noqa: S105  # where it is, not what it is
+SECRET_KEY_DEFAULT = "file:secret.key"  # where it is, not what it is
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

@@ -154,6 +154,9 @@ class Receiver(Protocol):
     def verify(self, request: WebhookRequest) -> None:
         """Raises Forged unless the request proves its sender."""
 
+    def masked_rest(self, request: WebhookRequest) -> str:
+        """The rest of the path as it may be stored and logged: without a secret in it."""
+
     def dedup_key(self, request: WebhookRequest) -> str:
         """Equal for a repeat of the same event, different for different ones. Kept for at least 90 days."""
 

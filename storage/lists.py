@@ -14,19 +14,28 @@ from storage.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list shows. None means "any"."""
+    """What a list shows. None, and nothing, mean "any"."""
 
     types: tuple[str, ...] = ()
     direction: str | None = None
     status: str = "all"
     responsible_id: UUID | None = None
+    author_id: UUID | None = None
     contact_id: UUID | None = None
+    partner_id: UUID | None = None
     chain_id: UUID | None = None
+    subject_id: UUID | None = None
+    department_id: UUID | None = None
     source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     query: SearchQuery | None = None
+    importance: str | None = None
+    call_result: str | None = None
+    tag: str | None = None
+    has_attachment: bool = False
     unmatched: bool = False
+    ambiguous: bool = False
     external_ref: str | None = None
     number: int | None = None
     oldest_first: bool = False
@@ -34,55 +43,91 @@ class Filter:
     limit: int = 50
 
 
-_WHERE = """
-WHERE i.deleted_at IS NULL
-  AND ($1::text[] IS NULL OR i.kind = ANY($1))
-  AND ($2::text IS NULL OR i.direction = $2)
-  AND (CASE $3::text WHEN 'to_review' THEN NOT i.reviewed AND (i.review_after IS NULL OR i.review_after <= now())
-       WHEN 'postponed' THEN NOT i.reviewed AND i.review_after IS NOT NULL
-       WHEN 'reviewed' THEN i.reviewed ELSE true END)
-  AND ($4::uuid IS NULL OR i.responsible_id = $4)
-  AND ($5::uuid IS NULL OR EXISTS (SELECT 1 FROM participant p LEFT JOIN address a ON a.id = p.address_id
-       WHERE p.interaction_id = i.id AND coalesce(p.contact_id, a.contact_id) = $5))
-  AND ($6::uuid IS NULL OR i.chain_id = $6)
-  AND ($7::text IS NULL OR i.source = $7)
-  AND ($8::timestamptz IS NULL OR i.occurred_at >= $8)
-  AND ($9::timestamptz IS NULL OR i.occurred_at < $9)
-  AND ($10::text IS NULL OR i.external_ref = $10)
-  AND ($11::bigint IS NULL OR i.number = $11)
-  AND (NOT $12::boolean OR EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
-       WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND a.contact_id IS NULL AND NOT a.own))
-  AND ($13::text IS NULL OR EXISTS (SELECT 1 FROM search_index s WHERE s.interaction_id = i.id
-       AND s.document @@ websearch_to_tsquery('russian', $13)))
-  AND ($14::text IS NULL OR EXISTS (SELECT 1 FROM search_index s WHERE s.interaction_id = i.id
-       AND s.document @@ $14::tsquery))
-"""
+# The statement of a page is put together from these pieces, only those that are wanted: one statement for all filters
+# would leave the planner with a plan that suits none of them.
+_PIECES: Mapping[str, str] = {
+    "types": "i.kind = ANY($)",
+    "direction": "i.direction = $",
+    "responsible_id": "i.responsible_id = $",
+    "author_id": "i.author_id = $",
+    "contact_id": """i.id IN (
+        SELECT p.interaction_id FROM participant p JOIN address a ON a.id = p.address_id
+        WHERE a.contact_id = $ AND p.contact_id IS NULL
+        UNION ALL SELECT p.interaction_id FROM participant p WHERE p.contact_id = $)""",
+    "partner_id": "i.id IN (SELECT p.interaction_id FROM participant p WHERE p.partner_id = $)",
+    "chain_id": "i.chain_id = $",
+    "subject_id": "c.subject_id = $",
+    "department_id": "i.department_id = $",
+    "source": "i.source = $",
+    "since": "i.occurred_at >= $",
+    "until": "i.occurred_at < $",
+    "importance": "i.importance = $",
+    "call_result": "i.kind = 'phone_call' AND i.block->>'result' = $",
+    "tag": "$ = ANY(i.tags)",
+    "external_ref": "i.external_ref = $",
+    "number": "i.number = $",
+    "words": "i.id IN (SELECT s.interaction_id FROM search_index s "
+    "WHERE s.document @@ websearch_to_tsquery('russian', $))",
+    "prefixes": "i.id IN (SELECT s.interaction_id FROM search_index s WHERE s.document @@ $::tsquery)",
+}
+_SWITCHES: Mapping[str, str] = {
+    "has_attachment": "i.has_attachments",
+    "unmatched": """EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
+        WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND a.contact_id IS NULL AND NOT a.own)""",
+    "ambiguous": """EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
+        WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND a.contact_id IS NULL AND a.candidates <> '{}')""",
+}
+_STATUS: Mapping[str, str] = {
+    "to_review": "NOT i.reviewed AND (i.review_after IS NULL OR i.review_after <= now())",
+    "postponed": "NOT i.reviewed AND i.review_after > now()",
+    "reviewed": "i.reviewed",
+}
 
-PAGE_NEWEST = f"""
-SELECT i.id FROM interaction i {_WHERE}
-  AND ($15::timestamptz IS NULL OR (i.occurred_at, i.id) < ($15, $16::uuid))
-ORDER BY i.occurred_at DESC, i.id DESC LIMIT $17
-"""  # noqa: S608 (constants only)
 
-PAGE_OLDEST = f"""
-SELECT i.id FROM interaction i {_WHERE}
-  AND ($15::timestamptz IS NULL OR (i.occurred_at, i.id) > ($15, $16::uuid))
-ORDER BY i.occurred_at, i.id LIMIT $17
-"""  # noqa: S608 (constants only)
+def page_statement(wanted: Filter) -> tuple[str, list[object]]:
+    """The statement of a page, and its arguments."""
+    conditions = ["i.deleted_at IS NULL"]
+    arguments: list[object] = []
+    values: dict[str, object] = {name: getattr(wanted, name, None) for name in _PIECES}
+    values["types"] = list(wanted.types) or None
+    if wanted.query is not None:
+        values["words"] = wanted.query.words or None
+        values["prefixes"] = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) or None
+    for name, piece in _PIECES.items():
+        if values[name] is not None:
+            arguments.append(values[name])
+            conditions.append(piece.replace("$", f"${len(arguments)}"))
+    conditions += [piece for name, piece in _SWITCHES.items() if getattr(wanted, name)]
+    if wanted.status in _STATUS:
+        conditions.append(_STATUS[wanted.status])
+    if wanted.after is not None:
+        arguments += wanted.after
+        side = ">" if wanted.oldest_first else "<"
+        conditions.append(f"(i.occurred_at, i.id) {side} (${len(arguments) - 1}, ${len(arguments)})")
+    arguments.append(wanted.limit)
+    source = "interaction i" if wanted.subject_id is None else "interaction i JOIN chain c ON c.id = i.chain_id"
+    order = "i.occurred_at, i.id" if wanted.oldest_first else "i.occurred_at DESC, i.id DESC"
+    where = " AND ".join(conditions)
+    return f"SELECT i.id FROM {source} WHERE {where} ORDER BY {order} LIMIT ${len(arguments)}", arguments  # noqa: S608
 
 
 async def page(db: Connection, wanted: Filter) -> list[InteractionView]:
     """A page of the list."""
-    words = wanted.query.words if wanted.query and wanted.query.words else None
-    prefixes = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) if wanted.query else ""
-    at, last = wanted.after or (None, None)
-    rows = await db.fetch(
-        PAGE_OLDEST if wanted.oldest_first else PAGE_NEWEST,
-        list(wanted.types) or None, wanted.direction, wanted.status, wanted.responsible_id, wanted.contact_id,
-        wanted.chain_id, wanted.source, wanted.since, wanted.until, wanted.external_ref, wanted.number,
-        wanted.unmatched, words, prefixes or None, at, last, wanted.limit,
-    )  # fmt: skip
-    return await views(db, [row["id"] for row in rows])
+    statement, arguments = page_statement(wanted)
+    return await views(db, [row["id"] for row in await db.fetch(statement, *arguments)])
+
+
+COUNTS = """
+SELECT count(*) FILTER (WHERE NOT reviewed AND (review_after IS NULL OR review_after <= now())) AS to_review,
+       count(*) FILTER (WHERE NOT reviewed AND review_after > now()) AS postponed
+FROM interaction WHERE deleted_at IS NULL AND NOT reviewed
+"""
+
+
+async def counts(db: Connection) -> dict[str, int]:
+    """How many interactions wait for a look, and how many were put off."""
+    row = await db.fetchrow(COUNTS)
+    return dict(row) if row else {}
 
 
 ROWS = """
@@ -151,7 +196,9 @@ def _participant(row: Mapping[str, Any]) -> ParticipantView:
     if row["contact_id"] is not None:
         partner = _named(row["partner_id"], row["partner_name"])
         contact = ContactView(row["contact_id"], row["contact_kind"], row["contact_name"], partner)
-    chosen = row["chosen"]
+    # One of us by extension is found by the PBX's name for him, not chosen by a person.
+    by_extension = row["chosen"] and row["role"] == "employee" and row["key"] is None
+    chosen = row["chosen"] and not by_extension
     return ParticipantView(
         role=row["role"],
         display_name=row["display_name"],
@@ -160,9 +207,9 @@ def _participant(row: Mapping[str, Any]) -> ParticipantView:
         key=row["key"],
         own=row["own"],
         contact=contact,
-        rule="manual" if chosen else row["rule"] or "none",
+        rule="own" if by_extension else "manual" if chosen else row["rule"] or "none",
         origin="manual" if chosen else "automatic",
-        confidence="manual" if chosen else row["confidence"] or "none",
+        confidence="exact" if by_extension else "manual" if chosen else row["confidence"] or "none",
         candidates=() if chosen else tuple(row["candidates"] or ()),
     )
 

@@ -142,8 +142,14 @@ ADD_TOKEN = """
 INSERT INTO api_token (id, name, token_hash, scopes) VALUES ($1, $2, $3, $4)
 """
 
+# `last_used_at` is for people: once a minute is enough, so that reading needs no write.
 OF_TOKEN = """
-UPDATE api_token SET last_used_at = now() WHERE token_hash = $1 AND revoked_at IS NULL RETURNING id, name
+WITH found AS (SELECT * FROM api_token WHERE token_hash = $1 AND revoked_at IS NULL),
+used AS (
+    UPDATE api_token SET last_used_at = now() FROM found
+    WHERE api_token.id = found.id
+      AND (found.last_used_at IS NULL OR found.last_used_at < now() - interval '1 minute'))
+SELECT id, name, scopes, created_at, last_used_at, revoked_at FROM found
 """
 
 LIST_TOKENS = """
@@ -174,10 +180,10 @@ async def add_token(db: Connection, name: str, token_hash: bytes, scopes: Sequen
     return token_id
 
 
-async def find_token(db: Connection, token_hash: bytes) -> tuple[UUID, str] | None:
-    """The id and name of a token that holds."""
+async def find_token(db: Connection, token_hash: bytes) -> Token | None:
+    """A token that holds."""
     row = await db.fetchrow(OF_TOKEN, token_hash)
-    return (row["id"], row["name"]) if row else None
+    return Token(*row) if row else None
 
 
 async def list_tokens(db: Connection) -> list[Token]:

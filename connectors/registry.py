@@ -1,0 +1,66 @@
+"""Which connector serves which table of the configuration: the only place that knows them all.
+
+The type checker proves the role of each here. A type that is read from the file but not built yet gives None, and
+`config.not_built` says so to a person.
+"""
+
+import ssl
+
+from config.mail_settings import Mailbox
+from config.telephony_settings import Telephony
+from connectors.base import Receiver, Refused
+from connectors.mail.source import ImapSource, MailboxSettings
+from connectors.telephony.generic import Generic, GenericSettings
+
+
+def receiver_for(table: Telephony, region: str) -> Receiver | None:
+    """The receiver of a telephony source. Raises Refused where its secret or map can't be used."""
+    if table.type != "generic":
+        return None
+    secrets = (table.secret.reveal(),) if table.secret else ()
+    settings = GenericSettings(
+        table.name, secrets, table.allow_unsigned, dict(table.map), region, table.timezone, table.allow_from
+    )
+    try:
+        return Generic(settings)
+    except ValueError as error:
+        raise Refused(f"the telephony source {table.name!r} can't be used: {error}") from None
+
+
+def mailbox_source(table: Mailbox) -> ImapSource | None:
+    """The source of a mailbox; None where its way of logging in is not built yet. Raises Refused for a bad `tls_ca`."""
+    if table.password is None:
+        return None
+    return ImapSource(
+        MailboxSettings(
+            name=table.name,
+            address=table.address,
+            host=table.imap.host,
+            port=table.imap.port,
+            user=table.user,
+            password=table.password.reveal(),
+            tls=table.imap.tls,
+            aliases=table.aliases,
+            folders=table.folders,
+            since=table.since,
+            push=table.mode == "push",
+            poll_seconds=table.poll_seconds,
+            message_bytes_max=table.message_bytes_max,
+            connections=table.connections,
+            ssl_context=_context(table),
+        )
+    )
+
+
+def _context(table: Mailbox) -> ssl.SSLContext | None:
+    if table.tls_ca is None:
+        return None
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(table.tls_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Refused(
+            f"the mailbox {table.name!r} names the authority {table.tls_ca}, which can't be read: {error}. "
+            "It has to be a file of certificates in PEM form."
+        ) from None
+    return context

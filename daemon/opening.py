@@ -1,0 +1,60 @@
+"""The way to the database for everything that is not the daemon itself: our commands.
+
+A running daemon's embedded server is used beside it; where none runs, a server is started for the time of the command
+and stopped again. So `ringmail token create` works before the daemon has ever run, and while it runs.
+
+    async with opened(settings) as storage:
+        async with storage.database.connection() as db: …
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.settings import Settings
+from storage.blobs import Blobs
+from storage.database import Database
+from storage.embedded import EmbeddedServer
+from storage.migrate import migrate
+from storage.state_folder import running_dsn
+
+COMMAND_POOL_SIZE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The database, and where files lie. `is_running`: a daemon works beside us."""
+
+    database: Database
+    blobs: Blobs
+    is_running: bool
+
+
+def blobs_of(settings: Settings) -> Blobs:
+    """Beside the embedded server files lie in packs; several daemons on one database share them through it."""
+    return Blobs(Path(settings.data_dir) / "packs" if settings.database.is_embedded else None)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Storage]:
+    """The database, migrated. Raises StorageError."""
+    server: EmbeddedServer | None = None
+    dsn = settings.database.dsn.reveal()
+    is_running = False
+    if settings.database.is_embedded:
+        running = running_dsn(settings.data_dir)
+        is_running = running is not None
+        if running is None:
+            server = await EmbeddedServer.start(settings.data_dir)
+        dsn = running or (server.dsn if server else "")
+    try:
+        database = await Database.open(dsn, pooler=settings.database.pooler, size=COMMAND_POOL_SIZE)
+        try:
+            await migrate(database)
+            yield Storage(database, blobs_of(settings), is_running)
+        finally:
+            await database.close()
+    finally:
+        if server is not None:
+            await server.stop()

@@ -1,0 +1,29 @@
+"""What every request may need: the database, the door, the journal, and the configuration of the moment.
+
+One object for a daemon, put into `app.state.serving`; routes take it from their request. A reload replaces `settings`
+and `receivers` as a whole, so that one request sees one configuration.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from config.settings import Settings
+from connectors.base import Receiver
+from daemon.intake.desk import Desk
+from daemon.journal import Journal
+from storage.blobs import Blobs
+from storage.database import Database
+
+
+@dataclass(slots=True)
+class Serving:
+    """`is_ready` becomes true once the database answers and is migrated."""
+
+    settings: Settings
+    database: Database
+    desk: Desk
+    journal: Journal
+    blobs: Blobs
+    receivers: Mapping[str, Receiver] = field(default_factory=dict)
+    public_url: str = ""
+    is_ready: bool = False

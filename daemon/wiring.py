@@ -1,0 +1,51 @@
+"""What the rest of the daemon needs of the configuration, as plain values: who we are, which sources there are."""
+
+from collections.abc import Mapping
+
+from config.settings import Settings
+from connectors.base import Receiver
+from connectors.registry import receiver_for
+from daemon.intake.context import IntakeSettings, SourceSettings
+from interactions.addresses import email_key
+from interactions.phones import phone_key
+from interactions.records import Key
+
+
+def intake_settings(settings: Settings) -> IntakeSettings:
+    """The part of the configuration that decisions rest on."""
+    sources: dict[str, SourceSettings] = {}
+    own: set[Key | None] = set()
+    for mailbox in settings.mailboxes:
+        sources[mailbox.name] = SourceSettings(mailbox.name, mailbox.responsible)
+        own.update(email_key(address) for address in (mailbox.address, *mailbox.aliases))
+    for phone in settings.telephony:
+        lines = {phone_key(number, settings.default_region): user for number, user in phone.lines.items()}
+        known = {key: user for key, user in lines.items() if key is not None}
+        sources[phone.name] = SourceSettings(
+            phone.name, None, known, dict(phone.extensions), review_answered=phone.review_answered
+        )
+        own.update(known)
+    return IntakeSettings(
+        region=settings.default_region,
+        join_hours=settings.chains.join_hours,
+        sources=sources,
+        own=frozenset(key for key in own if key is not None),
+    )
+
+
+def source_rows(settings: Settings) -> list[tuple[str, str, str]]:
+    """Name, kind and type of every source of the configuration."""
+    return [(mailbox.name, "mailbox", "imap") for mailbox in settings.mailboxes] + [
+        (phone.name, "telephony", phone.type) for phone in settings.telephony
+    ]
+
+
+def receivers(settings: Settings) -> Mapping[str, Receiver]:
+    """Who reads what is posted to /hooks/NAME. Raises Refused."""
+    found = {phone.name: receiver_for(phone, settings.default_region) for phone in settings.telephony}
+    return {name: receiver for name, receiver in found.items() if receiver is not None}
+
+
+def public_url(settings: Settings) -> str:
+    """Where people and providers find us, without a slash at the end."""
+    return settings.public_url or f"http://{settings.http.listen}"
