@@ -225,6 +225,9 @@ def described(tree: Tree) -> list[object]:
         (with_parts(250), 41, 250, True),
         (nested(10), 61, 10, False),
         (nested(30), 61, 30, True),
+        (nested(30).replace(b"boundary=", b"boundary ="), 62, 30, True),
+        (nested(30).replace(b"boundary=", b"BOUNDARY="), 61, 30, True),
+        (b"Content-Type: message/rfc822\r\n\r\n" * 30, 28, 0, True),
         (b"A: " + b"b" * 70_000 + b"\n\n", 70_003, 0, True),
         (b"A: b\n\n" + b"x" * 300_000, 4, 0, True),
     ],
@@ -243,3 +246,15 @@ def test_a_parsed_mail_goes_to_another_process_and_back(raw: bytes) -> None:
     mail = parse(raw)
 
     assert pickle.loads(pickle.dumps(mail)) == mail
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "cp1251"])
+def test_a_name_in_raw_bytes_is_read_in_its_charset(charset: str) -> None:
+    raw = (
+        with_parts(1)
+        + 'Content-Disposition: attachment; filename="Счёт на оплату.pdf"'.encode(charset)
+        + b"\r\n\r\n%PDF"
+    )
+    raw = raw.replace(b"hi\r\n", b"hi\r\n--b\r\n")
+
+    assert [one.name for one in parse(raw).attachments] == ["Счёт на оплату.pdf"]

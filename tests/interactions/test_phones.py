@@ -66,6 +66,7 @@ def test_every_spelling_of_a_number_is_one_key(spelling: str) -> None:
         ("810442037691880", "RU", "+442037691880"),
         ("00442037691880", "RU", "+442037691880"),
         ("442037691880", "RU", "+442037691880"),
+        ("16502530000", "RU", "+16502530000"),
         ("0048221234567", "PL", "+48221234567"),
         ("80291234567", "BY", "+375291234567"),
         ("02214710334", "DE", "+492214710334"),
@@ -98,6 +99,8 @@ def test_what_is_no_valid_number_stays_its_digits(text: str, expected: str) -> N
     ("text", "key", "extension"),
     [
         ("101", "101", ""),
+        ("\u00a0101 ", "101", ""),
+        ("sip: 101 @pbx", "101", ""),
         ("112", "112", ""),
         ("sip:101@10.11.12.13", "101", ""),
         ("<sip:101@10.11.12.13:5060>", "101", ""),
@@ -164,6 +167,7 @@ def test_the_keypad_spelling_of_restricted_is_not_an_american_number() -> None:
         ("SIP/101-00000a3f", "sip/101-00000a3f"),
         ("sip:alice@example.org", "alice"),
         ("client:Bob", "client:bob"),
+        ("CLIENT:Bob", "client:bob"),
         ("፩", "፩"),
     ],
 )
