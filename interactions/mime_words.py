@@ -117,7 +117,7 @@ def parameters(value: str) -> dict[str, str]:
         if piece:
             held = pieces.setdefault(piece.group(1), {})
             held.setdefault(int(piece.group(2)), (_octets(text, bool(piece.group(3))), bool(piece.group(3))))
-        elif name.endswith("*"):
+        elif name.endswith("*") and len(name) > 1:
             pieces.setdefault(name[:-1], {}).setdefault(0, (_octets(text, True), True))
         else:
             plain.setdefault(name, decode_words(text))

@@ -334,7 +334,7 @@ def test_a_record_is_moved_to_another_chain_and_stays_the_same() -> None:
 
 
 @given(st.binary(max_size=300), st.none() | st.datetimes(timezones=st.just(UTC)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_any_bytes_become_a_record(raw: bytes, received_at: datetime | None) -> None:
     arrival = MailArrived("sales", Location("INBOX", 1, 1), raw, received_at)
 
