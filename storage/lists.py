@@ -79,7 +79,7 @@ _SWITCHES: Mapping[str, str] = {
 }
 _STATUS: Mapping[str, str] = {
     "to_review": "NOT i.reviewed AND (i.review_after IS NULL OR i.review_after <= now())",
-    "postponed": "NOT i.reviewed AND i.review_after > now()",
+    "postponed": "NOT i.reviewed AND i.review_after IS NOT NULL",
     "reviewed": "i.reviewed",
 }
 
@@ -119,7 +119,7 @@ async def page(db: Connection, wanted: Filter) -> list[InteractionView]:
 
 COUNTS = """
 SELECT count(*) FILTER (WHERE NOT reviewed AND (review_after IS NULL OR review_after <= now())) AS to_review,
-       count(*) FILTER (WHERE NOT reviewed AND review_after > now()) AS postponed
+       count(*) FILTER (WHERE review_after IS NOT NULL) AS postponed
 FROM interaction WHERE deleted_at IS NULL AND NOT reviewed
 """
 

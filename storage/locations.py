@@ -18,6 +18,12 @@ ON CONFLICT DO NOTHING
 """
 
 
+OF_INTERACTION = """
+SELECT s.name, l.folder, l.uid FROM mail_location l JOIN source s ON s.id = l.source_id
+WHERE l.interaction_id = $1 ORDER BY s.name, l.folder, l.uid LIMIT 100
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A location and what lies there: an interaction, or a mail in quarantine."""
@@ -44,3 +50,8 @@ async def add_all(db: Connection, source_id: int, placed: Sequence[Placed]) -> N
             [one.interaction_id for one in placed],
             [one.quarantine_id for one in placed],
         )
+
+
+async def of_interaction(db: Connection, interaction_id: UUID) -> list[tuple[str, str, int]]:
+    """Where a mail lies: mailbox, folder, UID."""
+    return [(row["name"], row["folder"], row["uid"]) for row in await db.fetch(OF_INTERACTION, interaction_id)]

@@ -88,6 +88,32 @@ async def set_password(db: Connection, user_id: UUID, password_hash: str) -> Non
     await db.execute(SET_PASSWORD, user_id, password_hash)
 
 
+DISABLE = """
+UPDATE login SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, now()) END WHERE user_id = $1
+"""
+
+END_SESSIONS_OF = """
+DELETE FROM session WHERE user_id = $1
+"""
+
+END_LINKS_OF = """
+UPDATE once_link SET expires_at = now() WHERE user_id = $1 AND used_at IS NULL AND expires_at > now()
+"""
+
+
+async def sign_out(db: Connection, user_id: UUID) -> None:
+    """Ends all sessions of a user and all links that would begin one."""
+    await db.execute(END_SESSIONS_OF, user_id)
+    await db.execute(END_LINKS_OF, user_id)
+
+
+async def mark_disabled(db: Connection, user_id: UUID, disabled: bool) -> None:
+    """Locks a user out at once, or lets the user in again."""
+    await db.execute(DISABLE, user_id, disabled)
+    if disabled:
+        await sign_out(db, user_id)
+
+
 ADD_ONCE = """
 INSERT INTO once_link (token_hash, user_id, expires_at) VALUES ($1, $2, $3)
 """

@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from interactions.admission import KnownAddress
 from interactions.records import Interaction, Key
 from interactions.search import fold, lexemes_for
 from storage import chains
 from storage.database import Connection, storable
+from storage.errors import Conflict
 
 SEARCH_NOW_MAX = 20  # larger batches are indexed beside the intake
 SEARCH_CHARS_MAX = 100_000  # with the lexemes of addresses they stay below the megabyte of a tsvector
@@ -37,11 +40,12 @@ ON CONFLICT (interaction_id, n) DO UPDATE SET role = excluded.role, address = ex
     display_name = excluded.display_name, address_id = excluded.address_id, partner_id = excluded.partner_id,
     contact_id = CASE WHEN excluded.role = 'employee' AND participant.address <> excluded.address
                       THEN excluded.contact_id ELSE coalesce(participant.contact_id, excluded.contact_id) END
+WHERE NOT participant.edited
 """
 
 # Who was rung and is not the one who answered.
 DROP_EMPLOYEES = """
-DELETE FROM participant WHERE interaction_id = $1 AND n >= $2 AND role = 'employee'
+DELETE FROM participant WHERE interaction_id = $1 AND n >= $2 AND role = 'employee' AND NOT edited
 """
 
 ADD_BODIES = """
@@ -60,7 +64,11 @@ async def add_all(db: Connection, new: Sequence[Interaction], known: Mapping[Key
     """Writes new interactions with everything that belongs to them. Their chains must be there. Repeatable."""
     if not new:
         return
-    await db.execute(ADD, [_row(one) for one in new])
+    try:
+        await db.execute(ADD, [_row(one) for one in new])
+    except asyncpg.UniqueViolationError:
+        references = ", ".join(repr(one.external_ref) for one in new if one.external_ref)
+        raise Conflict(f"Another interaction has the reference {references} already.") from None
     await save_participants(db, new, known)
     bodies = [one for one in new if one.body_text or one.raw_sha256]
     if bodies:
@@ -261,17 +269,29 @@ BY_REF = """
 SELECT id FROM interaction WHERE external_ref = $1
 """
 
+# $2 holds what is to be changed; null takes a value away.
 SET_FIELDS = """
-UPDATE interaction SET topic = coalesce($2, topic), description = coalesce($3, description),
-    importance = coalesce($4, importance), comment = coalesce($5, comment),
-    responsible_id = coalesce($6, responsible_id),
-    reviewed = coalesce($7, reviewed),
-    reviewed_at = CASE WHEN $7 IS NULL OR ($7 AND reviewed) THEN reviewed_at WHEN $7 THEN now() END,
-    reviewed_by = CASE WHEN $7 IS NULL OR ($7 AND reviewed) THEN reviewed_by WHEN $7 THEN $8::uuid END,
-    review_after = CASE WHEN $7 THEN NULL ELSE review_after END,
+UPDATE interaction SET topic = CASE WHEN $2 ? 'topic' THEN coalesce($2->>'topic', '') ELSE topic END,
+    description = CASE WHEN $2 ? 'description' THEN coalesce($2->>'description', '') ELSE description END,
+    comment = CASE WHEN $2 ? 'comment' THEN $2->>'comment' ELSE comment END,
+    importance = coalesce($2->>'importance', importance),
+    responsible_id = CASE WHEN $2 ? 'responsible_id' THEN ($2->>'responsible_id')::uuid ELSE responsible_id END,
+    tags = CASE WHEN $2 ? 'tags' THEN array(SELECT jsonb_array_elements_text($2->'tags')) ELSE tags END,
+    extra = CASE WHEN $2 ? 'extra' THEN $2->'extra' ELSE extra END,
+    reviewed = coalesce(($2->>'reviewed')::boolean, reviewed),
+    reviewed_at = CASE ($2->>'reviewed')::boolean WHEN reviewed THEN reviewed_at WHEN true THEN now()
+                  WHEN false THEN NULL ELSE reviewed_at END,
+    reviewed_by = CASE ($2->>'reviewed')::boolean WHEN reviewed THEN reviewed_by WHEN true THEN $3::uuid
+                  WHEN false THEN NULL ELSE reviewed_by END,
+    review_after = CASE WHEN ($2->>'reviewed')::boolean THEN NULL
+                   WHEN $2 ? 'review_after' THEN ($2->>'review_after')::timestamptz ELSE review_after END,
     version = version + 1, updated_at = now()
-WHERE id = $1 AND deleted_at IS NULL AND ($9::int IS NULL OR version = $9) RETURNING id
+WHERE id = $1 AND deleted_at IS NULL AND ($4::int IS NULL OR version = $4) RETURNING id
 """
+
+FIELDS = frozenset(
+    {"topic", "description", "comment", "importance", "responsible_id", "tags", "extra", "reviewed", "review_after"}
+)
 
 
 async def chain_of(db: Connection, interaction_id: UUID) -> UUID | None:
@@ -289,10 +309,9 @@ async def find_by_ref(db: Connection, external_ref: str) -> UUID | None:
 async def set_fields(
     db: Connection, interaction_id: UUID, changes: Mapping[str, object], by: UUID | None, version: int | None
 ) -> bool:
-    """Changes what a person may change; says whether the record was there in that version."""
-    names = ("topic", "description", "importance", "comment", "responsible_id", "reviewed")
-    values = [changes.get(name) for name in names]
-    return await db.fetchval(SET_FIELDS, interaction_id, *values, by, version) is not None
+    """Changes those `FIELDS` that are given; says whether the record was there in that version."""
+    given = {name: value for name, value in changes.items() if name in FIELDS}
+    return await db.fetchval(SET_FIELDS, interaction_id, given, by, version) is not None
 
 
 async def reindex(db: Connection, ids: Sequence[UUID]) -> None:

@@ -3,6 +3,9 @@
 Stemming is what costs; done within the intake it would make a first read several times slower. It may lag by seconds.
 """
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from interactions.records import AddressKind, Key
 from interactions.search import lexemes_for
 from storage.database import Connection
@@ -33,14 +36,18 @@ SELECT count(*) FROM search_queue
 async def index_some(db: Connection, limit: int) -> int:
     """Indexes up to `limit` records that wait; says how many. In one transaction: a crash leaves them waiting."""
     ids = [row["interaction_id"] for row in await db.fetch(TAKE, limit)]
-    if not ids:
-        return 0
+    if ids:
+        await index_these(db, ids)
+    return len(ids)
+
+
+async def index_these(db: Connection, ids: Sequence[UUID]) -> None:
+    """Indexes these records as they stand now."""
     keys: dict[object, list[Key]] = {}
     for row in await db.fetch(KEYS, ids):
         keys.setdefault(row["interaction_id"], []).append(Key(AddressKind(row["kind"]), row["value"]))
     rows = await db.fetch(WORDS, ids)
     await put_documents(db, [(row["id"], row["words"] or "", lexemes_for(keys.get(row["id"], []))) for row in rows])
-    return len(ids)
 
 
 async def lag(db: Connection) -> int:

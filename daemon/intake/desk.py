@@ -47,7 +47,7 @@ class Desk:
         self.settings = settings
         self._database = database
         self._store = store
-        self._parse = parse
+        self.parse = parse
         self._clock = clock
 
     async def accept(self, lease: leases.Lease, batch: Batch) -> Accepted:
@@ -91,7 +91,7 @@ class Desk:
                 unread.append(mail.Unread(arrival, "the server lists this mail and gives no content of it"))
                 continue
             try:
-                read.append(read_mail(arrival, await self._parse(arrival.raw), now))
+                read.append(read_mail(arrival, await self.parse(arrival.raw), now))
             except TooComplex as reason:
                 unread.append(mail.Unread(arrival, str(reason)))
         return read, unread

@@ -1,5 +1,6 @@
 """What a person or a program enters by hand: a call, a meeting, an SMS or a plan, through the same decisions."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -22,7 +23,7 @@ from interactions.records import (
     Role,
     uuid7,
 )
-from storage import addresses, chains, feed, records
+from storage import addresses, chains, edits, feed, records, search
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -50,19 +51,29 @@ class Draft:
     participants: tuple[tuple[Role, str, str, UUID | None], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a person changes: `records.FIELDS` by name, and the participants as a whole where they are given."""
+
+    fields: Mapping[str, object]
+    participants: Sequence[tuple[Role, str, str, UUID | None]] | None = None
+
+
 def key_of(address: str, region: str) -> Key | None:
     """The key of an address that may be an e-mail or a number."""
     return email_key(address) if "@" in address else phone_key(address, region) if address.strip() else None
+
+
+def read_participants(given: Sequence[tuple[Role, str, str, UUID | None]], region: str) -> tuple[Participant, ...]:
+    """Participants with the keys of their addresses."""
+    return tuple(Participant(role, name, address, key_of(address, region), who) for role, name, address, who in given)
 
 
 async def admit(db: Connection, draft: Draft, settings: IntakeSettings, now: datetime) -> UUID:
     """Writes a draft within the caller's transaction; returns the id of the new interaction."""
     at = draft.occurred_at or now
     interaction_id = uuid7(at, uuid4().bytes)
-    participants = tuple(
-        Participant(role, name, address, key_of(address, settings.region), contact_id)
-        for role, name, address, contact_id in draft.participants
-    )
+    participants = read_participants(draft.participants, settings.region)
     known = await addresses.claim(db, {p.key for p in participants if p.key})
     chain_id, link = await _chain(db, draft, interaction_id, at)
     new = Interaction(
@@ -76,8 +87,25 @@ async def admit(db: Connection, draft: Draft, settings: IntakeSettings, now: dat
     )  # fmt: skip
     await chains.extend(db, [new])
     await records.add_all(db, [new], known)
+    if any(one.contact_id for one in participants):
+        await edits.settle_partners(db, interaction_id)
     await feed.add(db, [feed.Change("interaction.created", interaction_id)])
     return interaction_id
+
+
+async def change(
+    db: Connection, interaction_id: UUID, edit: Edit, settings: IntakeSettings, by: UUID | None, version: int | None
+) -> bool:
+    """Changes a record within the caller's transaction; says whether it was there in that version."""
+    if not await records.set_fields(db, interaction_id, edit.fields, by, version):
+        return False
+    if edit.participants is not None:
+        participants = read_participants(edit.participants, settings.region)
+        known = await addresses.claim(db, {p.key for p in participants if p.key})
+        await edits.put_participants(db, interaction_id, participants, known)
+    await search.index_these(db, [interaction_id])
+    await feed.add(db, [feed.Change("interaction.updated", interaction_id)])
+    return True
 
 
 async def _chain(db: Connection, draft: Draft, interaction_id: UUID, at: datetime) -> tuple[UUID, Link]:

@@ -76,7 +76,7 @@ async def filters(database: Database) -> dict[str, Any]:
         "kinds": (Filter(types=("sms", "phone_call")), [6, 2]),
         "direction": (Filter(direction="outgoing"), [2]),
         "to review": (Filter(status="to_review"), [6, 5, 2, 1]),
-        "postponed": (Filter(status="postponed"), [4]),
+        "postponed": (Filter(status="postponed"), [5, 4]),
         "reviewed": (Filter(status="reviewed"), [3]),
         "all": (Filter(status="all"), [6, 5, 4, 3, 2, 1]),
         "responsible": (Filter(responsible_id=anna), [1]),

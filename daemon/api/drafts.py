@@ -1,0 +1,168 @@
+"""What a person or program sends of an interaction: read, bounded and checked, with a path for each mistake."""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from daemon.intake.manual import Draft, Edit
+from interactions.records import Direction, Importance, Kind, Role
+
+PARTICIPANTS_MAX = 1000
+JSON_BYTES_MAX = 64 * 1024
+# What we make ourselves may be sent back with a change, so that a record can be read, changed and sent as a whole.
+OURS = frozenset(
+    "id number url type direction occurred_at created_at updated_at author responsible department contact partner "
+    "attachments chain subject reviewed_at reviewed_by source excerpt external_ref call meeting email sms planned "
+    "on_control".split()
+)
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("must not hold the character NUL")
+    return text
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        text = json.dumps(value, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError):
+        raise ValueError("holds what JSON can't") from None
+    if len(text) > JSON_BYTES_MAX:
+        raise ValueError(f"is larger than {JSON_BYTES_MAX} bytes")
+    if "\\u0000" in text:
+        raise ValueError("must not hold the character NUL")
+    return value
+
+
+Line = Annotated[str, Field(max_length=1024), AfterValidator(_storable)]
+Text = Annotated[str, Field(max_length=1_000_000), AfterValidator(_storable)]
+Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
+Block = Annotated[dict[str, Any], AfterValidator(_small)]
+
+
+class ParticipantIn(BaseModel):
+    """One participant: any text, an address, a contact."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    role: Role = Role.SUBSCRIBER
+    display_name: Line = ""
+    address: Line = ""
+    contact_id: UUID | None = None
+
+    def row(self) -> tuple[Role, str, str, UUID | None]:
+        return self.role, self.display_name, self.address, self.contact_id
+
+
+Participants = Annotated[list[ParticipantIn], Field(max_length=PARTICIPANTS_MAX)]
+
+
+class InteractionIn(BaseModel):
+    """A new call, meeting, SMS (record only) or plan."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["phone_call", "meeting", "sms", "planned"]
+    direction: Direction | None = None
+    occurred_at: AwareDatetime | None = None
+    topic: Line = ""
+    description: Text = ""
+    comment: Text | None = None
+    importance: Importance = Importance.NORMAL
+    reviewed: bool = False
+    responsible_id: UUID | None = None
+    external_ref: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)] | None = None
+    chain_id: UUID | None = None
+    based_on_id: UUID | None = None
+    tags: Tags = ()
+    extra: Block = {}
+    participants: Participants = []
+    call: Block | None = None
+    meeting: Block | None = None
+    sms: Block | None = None
+    planned: Block | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "InteractionIn":
+        if not self.topic.strip() and not any(p.display_name.strip() or p.address.strip() for p in self.participants):
+            raise ValueError("needs a topic, or one participant with any text")
+        if self.chain_id is not None and self.based_on_id is not None:
+            raise ValueError("takes one of chain_id and based_on_id")
+        return self
+
+    def draft(self, author_id: UUID | None) -> Draft:
+        blocks = {"phone_call": self.call, "meeting": self.meeting, "sms": self.sms, "planned": self.planned}
+        return Draft(
+            kind=Kind(self.type), direction=self.direction, topic=self.topic, description=self.description,
+            comment=self.comment, importance=self.importance, occurred_at=self.occurred_at, reviewed=self.reviewed,
+            responsible_id=self.responsible_id, author_id=author_id, external_ref=self.external_ref,
+            chain_id=self.chain_id, based_on_id=self.based_on_id, tags=self.tags, extra=self.extra,
+            block=blocks[self.type] or {}, participants=tuple(one.row() for one in self.participants),
+        )  # fmt: skip
+
+    def edit(self) -> Edit:
+        """The same as a change of a record that is there."""
+        fields: dict[str, object] = {
+            name: _plain(getattr(self, name)) for name in self.model_fields_set if name in InteractionEdit.model_fields
+        }
+        return Edit(fields, _rows(self.participants) if "participants" in self.model_fields_set else None)
+
+    def contacts(self) -> set[UUID]:
+        """All contacts that are named."""
+        named = {one.contact_id for one in self.participants} | {self.responsible_id}
+        return {one for one in named if one is not None}
+
+
+class InteractionEdit(BaseModel):
+    """A JSON merge patch (RFC 7396) of what people may change; null takes a value away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topic: Line | None = None
+    description: Text | None = None
+    comment: Text | None = None
+    importance: Importance = Importance.NORMAL
+    responsible_id: UUID | None = None
+    reviewed: bool = False
+    review_after: AwareDatetime | None = None
+    tags: Tags | None = None
+    extra: Block | None = None
+    participants: Participants = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_ours(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if name not in OURS} if isinstance(given, dict) else given
+
+    def edit(self) -> Edit:
+        """What was given."""
+        fields: dict[str, object] = {
+            name: _plain(getattr(self, name)) for name in self.model_fields_set if name != "participants"
+        }
+        for name, nothing in (("tags", []), ("extra", {})):
+            if name in fields and fields[name] is None:
+                fields[name] = nothing
+        return Edit(fields, _rows(self.participants) if "participants" in self.model_fields_set else None)
+
+    def contacts(self) -> set[UUID]:
+        """All contacts that are named."""
+        named = {one.contact_id for one in self.participants} | {self.responsible_id}
+        return {one for one in named if one is not None}
+
+
+def _rows(participants: list[ParticipantIn]) -> list[tuple[Role, str, str, UUID | None]]:
+    return [one.row() for one in participants]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value

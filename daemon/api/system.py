@@ -1,0 +1,143 @@
+"""The rest that a program can ask: chains, sources, users, who I am, quarantine, and the ordered feed of changes."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from daemon.api.problems import Problem
+from daemon.api.shapes import interaction_json, time_json
+from daemon.auth import serving_of, viewer_of
+from interactions.records import JsonValue
+from storage import chains, feed, lists, people, quarantine, sources
+from storage.people import User
+from storage.sources import SourceRow
+
+router = APIRouter(tags=["system"])
+MEMBERS_MAX = 1000
+EVENTS_MAX = 200
+
+
+@router.get("/chains/{chain_id}")
+async def read_chain(request: Request, chain_id: UUID) -> JSONResponse:
+    """A chain and its members in time order; the id of a merged chain leads to the one it went into."""
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        final = await chains.final(db, chain_id)
+        if final is None:
+            raise Problem("not_found", "There is no such chain.")
+        found = await lists.page(db, lists.Filter(chain_id=final, oldest_first=True, limit=MEMBERS_MAX))
+    first = interaction_json(found[0], serving.public_url, full=False) if found else {}
+    return JSONResponse(
+        {
+            "id": str(final),
+            "root_id": str(found[0].root_id) if found else None,
+            "url": f"{serving.public_url}/chains/{final}",
+            "subject": first.get("subject"),
+            "continues": None,
+            "items": [interaction_json(one, serving.public_url, full=False) for one in found],
+        }
+    )
+
+
+@router.get("/sources")
+async def list_sources(request: Request) -> JSONResponse:
+    """Every mailbox and telephony source, with the truth about how it is."""
+    async with serving_of(request).database.connection() as db:
+        found = await sources.list_all(db)
+    return JSONResponse({"items": [source_json(one) for one in found], "next": None})
+
+
+def source_json(one: SourceRow) -> dict[str, JsonValue]:
+    """A source as programs see it."""
+    progress: JsonValue = {"done": one.done, "total": one.total} if one.total is not None else None
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "type": one.type,
+        "state": one.state,
+        "detail": one.detail,
+        "since": time_json(one.since),
+        "next_try": time_json(one.next_try_at),
+        "progress": progress,
+        "last_success": time_json(one.last_success_at),
+        "audited_at": time_json(one.audited_at),
+    }
+
+
+@router.get("/me")
+async def read_me(request: Request) -> JSONResponse:
+    """Who asks."""
+    viewer = viewer_of(request)
+    return JSONResponse(
+        {
+            "id": str(viewer.user_id) if viewer.user_id else None,
+            "name": viewer.name,
+            "role": viewer.role,
+            "language": viewer.language,
+        }
+    )
+
+
+@router.get("/users")
+async def list_users(request: Request) -> JSONResponse:
+    """All users, those who left too."""
+    async with serving_of(request).database.connection() as db:
+        found = await people.list_all(db)
+    return JSONResponse({"items": [user_json(one) for one in found], "next": None})
+
+
+def user_json(one: User) -> dict[str, JsonValue]:
+    """A user as programs see one."""
+    return {
+        "id": str(one.id),
+        "name": one.name,
+        "email": one.email,
+        "role": one.role,
+        "language": one.language,
+        "disabled_at": time_json(one.disabled_at),
+    }
+
+
+@router.get("/quarantine")
+async def list_quarantine(request: Request) -> JSONResponse:
+    """Mails and events that could not be read, with their reasons."""
+    async with serving_of(request).database.connection() as db:
+        found = await quarantine.list_open(db)
+    items: list[JsonValue] = [
+        {
+            "id": str(one.id),
+            "source": one.source,
+            "kind": one.kind,
+            "reason": one.reason,
+            "locator": dict(one.locator),
+            "attempts": one.attempts,
+            "created_at": time_json(one.created_at),
+        }
+        for one in found
+    ]
+    return JSONResponse({"items": items, "next": None})
+
+
+@router.get("/events")
+async def list_events(
+    request: Request,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
+) -> JSONResponse:
+    """Changes after a number, in order: every committed change once, nothing skipped."""
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        found = await feed.list_after(db, after, limit)
+        ids = [one.change.ref for one in found if one.change.ref and not one.change.type.startswith("contact.")]
+        views = {one.id: interaction_json(one, serving.public_url, full=False) for one in await lists.views(db, ids)}
+    items: list[JsonValue] = []
+    for one in found:
+        ref = one.change.ref
+        thing: JsonValue = views.get(ref) if ref else None
+        if thing is None:
+            thing = {"id": str(ref) if ref else None, **one.change.data}
+        data: JsonValue = {"seq": one.seq, "object": thing}
+        items.append({"type": one.change.type, "timestamp": time_json(one.at), "data": data})
+    return JSONResponse({"items": items, "next": str(found[-1].seq) if len(found) == limit else None})

@@ -1,0 +1,231 @@
+"""The daemon whole: builds everything from the configuration, starts it, changes it while it runs, and drains it.
+
+The only place where objects meet. In order of starting; stopping goes the other way and takes at most ten seconds:
+
+    the listening socket       a taken port ends the start before anything else has begun
+    the embedded database      or the pool of an external one, which may be away: then we wait for it, `/readyz` is 503
+    parsers, the door, the journal, the HTTP server
+    migrations, our sources and addresses                       `prepare`
+    the loops: sources, journal, numbering of the feed, search index
+
+A loop that fails says so and goes on; nothing that a mailbox or provider does ends the daemon.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+import structlog
+
+from config.mail_settings import Mailbox
+from config.settings import Settings
+from connectors.base import Source
+from connectors.registry import mailbox_source
+from daemon import journal as journals
+from daemon.intake.desk import Desk, SourceIntake
+from daemon.opening import blobs_of
+from daemon.server import Server, bind, build, make_server
+from daemon.serving import Serving
+from daemon.supervisor import Supervisor
+from daemon.wiring import intake_settings, receivers, source_rows
+from daemon.workers import Workers
+from storage import addresses, feed, search, sources
+from storage.database import Connection, Database
+from storage.embedded import EmbeddedServer
+from storage.errors import StorageDown, StorageError
+from storage.leases import Lease
+from storage.migrate import migrate
+
+LOG = structlog.get_logger()
+WAIT_FOR_DATABASE_SECONDS = 1.0
+NUMBER_EACH_SECONDS = 0.25
+INDEX_EACH_SECONDS = 1.0
+INDEX_AT_ONCE = 200
+POOL_SIZE = 12
+STOP_SERVER_SECONDS = 5.0
+
+
+class App:
+    """One daemon. `start`, then wait for `ended` or a signal, then `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.ended = asyncio.Event()
+        self.failure: Exception | None = None
+        self.url = ""
+        self.serving: Serving
+        self._listener: socket.socket
+        self._embedded: EmbeddedServer | None = None
+        self._database: Database
+        self._workers = Workers()
+        self._server: Server
+        self._supervisor: Supervisor
+        self._mailboxes: dict[str, tuple[Mailbox, Source]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Returns when we listen and the embedded database answers. Raises PortTaken, StorageError or Refused, and leaves
+        nothing behind then."""
+        settings = self.settings
+        taking = receivers(settings)
+        self._mailboxes = self._build_mailboxes(settings)
+        self._listener = bind(settings.http.listen)
+        host, port = self._listener.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        try:
+            dsn = await self._open_server()
+            self._database = await Database.open(dsn, pooler=settings.database.pooler, size=POOL_SIZE)
+            await self._workers.start()
+        except BaseException:
+            self._listener.close()
+            if self._embedded is not None:
+                await self._embedded.stop()
+            raise
+        blobs = blobs_of(settings)
+        desk = Desk(self._database, blobs, intake_settings(settings), self._workers.parse)
+        journal = journals.Journal(self._database)
+        public_url = settings.public_url or self.url
+        self.serving = Serving(settings, self._database, desk, journal, blobs, taking, public_url)
+        self._supervisor = Supervisor(self._database, self._sources(), self._intake_for)
+        self._server = make_server(build(self.serving))
+        self._begin("server", self._server.serve(sockets=[self._listener]))
+        self._begin("prepare", self._prepare())
+
+    async def stop(self) -> None:
+        """Drains: takes nothing new, finishes what is under way, and ends what was started."""
+        self._server.should_exit = True
+        serving = self._tasks.pop("server")
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(STOP_SERVER_SECONDS):
+                await serving
+        await self._workers.stop()
+        await self._database.close()
+        if self._embedded is not None:
+            await self._embedded.stop()
+        self._listener.close()
+
+    async def reload(self, settings: Settings) -> list[str]:
+        """Works by another configuration from now on. Returns what takes a restart. Raises Refused or StorageError, and
+        goes on with the old one then."""
+        taking = receivers(settings)
+        mailboxes = self._build_mailboxes(settings)
+        await self._database.in_transaction(lambda db: _save_sources(db, settings))
+        before, self.settings = self.settings, settings
+        self._mailboxes = mailboxes
+        self.serving.settings, self.serving.receivers = settings, taking
+        self.serving.public_url = settings.public_url or self.url
+        self.serving.desk.settings = intake_settings(settings)
+        self._supervisor.replace(self._sources())
+        if "journal" in self._tasks:
+            self._tasks["journal"].cancel()
+            self._begin("journal", self._work_off())
+        changed = {
+            "data_dir": before.data_dir != settings.data_dir,
+            "database": before.database != settings.database,
+            "http.listen": before.http.listen != settings.http.listen,
+        }
+        return [name for name, differs in changed.items() if differs]
+
+    # ---- building
+
+    async def _open_server(self) -> str:
+        if not self.settings.database.is_embedded:
+            return self.settings.database.dsn.reveal()
+        self._embedded = await EmbeddedServer.start(self.settings.data_dir)
+        return self._embedded.dsn
+
+    def _build_mailboxes(self, settings: Settings) -> dict[str, tuple[Mailbox, Source]]:
+        """The sources of all mailboxes; one whose settings are the same stays as it is."""
+        found: dict[str, tuple[Mailbox, Source]] = {}
+        for mailbox in settings.mailboxes:
+            before = self._mailboxes.get(mailbox.name)
+            if before is not None and before[0] == mailbox:
+                found[mailbox.name] = before
+                continue
+            source = mailbox_source(mailbox)
+            if source is not None:
+                found[mailbox.name] = (mailbox, source)
+        return found
+
+    def _sources(self) -> Mapping[str, Source]:
+        return {name: source for name, (_, source) in self._mailboxes.items()}
+
+    def _intake_for(self, lease: Lease) -> SourceIntake:
+        return SourceIntake(self.serving.desk, self._database, lease)
+
+    # ---- running
+
+    async def _prepare(self) -> None:
+        """Migrations and our own rows, as soon as the database answers; then all loops."""
+        told = False
+        while True:
+            try:
+                await migrate(self._database)
+                await self._database.in_transaction(lambda db: _save_sources(db, self.settings))
+                break
+            except StorageDown as error:
+                if not told:
+                    LOG.warning("waiting for the database", reason=str(error))
+                told = True
+                await asyncio.sleep(WAIT_FOR_DATABASE_SECONDS)
+        self.serving.is_ready = True
+        LOG.info("ready", url=self.url, sources=len(source_rows(self.settings)))
+        self._begin("sources", self._supervisor.run())
+        self._begin("journal", self._work_off())
+        self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS))
+        self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS))
+
+    async def _work_off(self) -> None:
+        await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)
+
+    async def _repeat(self, what: str, work: Callable[[Connection], Awaitable[int]], pause: float) -> None:
+        """Works until cancelled, without a pause while there is something to do."""
+        is_away = False
+        while True:
+            done = 0
+            try:
+                done = await self._database.in_transaction(work)
+                is_away = False
+            except StorageError as error:
+                if not is_away:
+                    LOG.warning(f"{what} waits for the database", reason=str(error))
+                is_away = True
+            except Exception:
+                LOG.exception(f"{what} failed; it is tried again")
+            if not done:
+                await asyncio.sleep(pause)
+
+    def _begin(self, name: str, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        assert isinstance(task, asyncio.Task)
+        self._tasks[name] = task
+        task.add_done_callback(self._look)
+
+    def _look(self, task: "asyncio.Task[None]") -> None:
+        """A task that fails for good ends the daemon, with its reason."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failure = error if isinstance(error, Exception) else RuntimeError(str(error))
+            self.ended.set()
+
+
+async def _index(db: Connection) -> int:
+    return await search.index_some(db, INDEX_AT_ONCE)
+
+
+async def _save_sources(db: Connection, settings: Settings) -> None:
+    """The rows of our sources, and our own addresses."""
+    await sources.save_all(db, source_rows(settings))
+    await addresses.mark_own(db, intake_settings(settings).own, datetime.now(UTC).date())
+    for mailbox in settings.mailboxes:
+        if mailbox.password is None:
+            await sources.report(db, mailbox.name, "misconfigured", "logging in by tokens (oauth) is not built yet")
+    for phone in settings.telephony:
+        if phone.type == "generic":
+            await sources.report(db, phone.name, "ok", f"webhooks are taken at /hooks/{phone.name}")
+        else:
+            await sources.report(db, phone.name, "misconfigured", f"the provider {phone.type!r} is not built yet")
