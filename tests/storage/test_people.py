@@ -146,3 +146,23 @@ async def test_staff_are_those_who_are_still_with_us_and_who_had_the_extension_t
     assert before.active == {anna, boris}
     assert before.extensions == {"101": anna}
     assert after.extensions == {"101": boris}
+
+
+async def test_a_disabled_user_is_signed_out_and_can_be_let_in_again(database: Database, now: datetime) -> None:
+    async with database.connection() as db:
+        anna, boris = await rows.user(db, "anna"), await rows.user(db, "boris")
+        later = datetime.now(UTC) + timedelta(hours=1)
+        for n, user in enumerate((anna, boris)):
+            await people.add_session(db, bytes([n] * 32), user, later)
+            await people.add_once_link(db, bytes([9, n] * 16), user, later)
+
+        await people.mark_disabled(db, anna, True)
+        await people.mark_disabled(db, anna, False)
+
+        assert await people.user_of_session(db, bytes([0] * 32)) is None
+        assert await people.use_once_link(db, bytes([9, 0] * 16)) is None
+        assert await people.user_of_session(db, bytes([1] * 32)) is not None
+        assert await people.use_once_link(db, bytes([9, 1] * 16)) == boris
+        assert {user.email for user in await people.list_all(db) if user.disabled_at is None} == {
+            "anna@example.org", "boris@example.org",
+        }  # fmt: skip
