@@ -53,6 +53,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ended = asyncio.Event()
+        self.ready = asyncio.Event()
         self.failure: Exception | None = None
         self.url = ""
         self.serving: Serving
@@ -174,6 +175,7 @@ class App:
                 told = True
                 await asyncio.sleep(WAIT_FOR_DATABASE_SECONDS)
         self.serving.is_ready = True
+        self.ready.set()
         LOG.info("ready", url=self.url, sources=len(source_rows(self.settings)))
         self._begin("sources", self._supervisor.run())
         self._begin("journal", self._work_off())
