@@ -5,7 +5,7 @@ The only place where objects meet. In order of starting; stopping goes the other
     the listening socket       a taken port ends the start before anything else has begun
     the embedded database      or the pool of an external one, which may be away: then we wait for it, `/readyz` is 503
     parsers, the door, the journal, the HTTP server
-    migrations, our sources and addresses                       `prepare`
+    migrations, our sources and addresses, the leases of a daemon that was killed on the embedded database   `prepare`
     the loops: sources, journal, numbering of the feed, search index
 
 A loop that fails says so and goes on; nothing that a mailbox or provider does ends the daemon.
@@ -31,7 +31,7 @@ from daemon.serving import Serving
 from daemon.supervisor import Supervisor
 from daemon.wiring import intake_settings, receivers, source_rows
 from daemon.workers import Workers
-from storage import addresses, feed, search, sources
+from storage import addresses, feed, leases, search, sources
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedServer
 from storage.errors import StorageDown, StorageError
@@ -50,8 +50,9 @@ STOP_SERVER_SECONDS = 5.0
 class App:
     """One daemon. `start`, then wait for `ended` or a signal, then `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, lease_seconds: float = leases.LEASE_SECONDS) -> None:
         self.settings = settings
+        self._lease_seconds = lease_seconds
         self.ended = asyncio.Event()
         self.ready = asyncio.Event()
         self.failure: Exception | None = None
@@ -89,9 +90,10 @@ class App:
         journal = journals.Journal(self._database)
         public_url = settings.public_url or self.url
         self.serving = Serving(settings, self._database, desk, journal, blobs, taking, public_url)
-        self._supervisor = Supervisor(self._database, self._sources(), self._intake_for)
+        self._supervisor = Supervisor(self._database, self._sources(), self._intake_for, self._lease_seconds)
         self._server = make_server(build(self.serving))
         self._begin("server", self._server.serve(sockets=[self._listener]))
+        LOG.info("listening", url=self.url)
         self._begin("prepare", self._prepare())
 
     async def stop(self) -> None:
@@ -168,6 +170,8 @@ class App:
             try:
                 await migrate(self._database)
                 await self._database.in_transaction(lambda db: _save_sources(db, self.settings))
+                if self._embedded is not None:
+                    await self._database.in_transaction(leases.free_all)
                 break
             except StorageDown as error:
                 if not told:

@@ -4,7 +4,7 @@
                         │  ──Refused──▶ waiting (a person must act; tried again all the same, seldom)
                         └──lease lost, paused or removed──▶ cancelled
 
-Every `RENEW_SECONDS` the daemon says that it lives, renews what it holds and takes its fair share of what is free. Work
+Four times in the length of a lease the daemon says that it lives, renews what it holds and takes its fair share of what is free. Work
 whose lease is lost is cancelled; the fence in the intake stops what it may still try to write.
 
 The back-off doubles with each failure and starts anew only after the source has run for `SETTLED_SECONDS`: a server that
@@ -26,7 +26,7 @@ from connectors.base import ConnectorError, Intake, Refused, Report, Source, Una
 from storage import leases, sources
 from storage.database import Connection, Database
 from storage.errors import Stale, StorageError
-from storage.leases import LEASE_SECONDS, RENEW_SECONDS, Lease
+from storage.leases import LEASE_SECONDS, Lease
 
 LOG = structlog.get_logger()
 PAUSE_SECONDS_FIRST = 2.0
@@ -34,7 +34,8 @@ PAUSE_SECONDS_MAX = 300.0
 REFUSED_SECONDS = 300.0
 STORAGE_SECONDS = 2.0
 SETTLED_SECONDS = 300.0
-ALIVE_SECONDS = 3 * RENEW_SECONDS
+TURNS_IN_A_LEASE = 4  # so a daemon that misses three in a row still has what it runs
+TURNS_MISSED_MAX = 3  # one that has missed more no longer counts among those that live
 
 IntakeFor = Callable[[Lease], Intake]
 
@@ -42,10 +43,18 @@ IntakeFor = Callable[[Lease], Intake]
 class Supervisor:
     """Runs the sources of one daemon. `sources` may be replaced while it runs (`replace`)."""
 
-    def __init__(self, database: Database, running: Mapping[str, Source], intake_for: IntakeFor) -> None:
+    def __init__(
+        self,
+        database: Database,
+        running: Mapping[str, Source],
+        intake_for: IntakeFor,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
         self._database = database
         self._sources = dict(running)
         self._intake_for = intake_for
+        self._lease_seconds = lease_seconds
+        self._turn_seconds = lease_seconds / TURNS_IN_A_LEASE
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
         self._held: dict[str, tuple[Lease, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
@@ -69,7 +78,7 @@ class Supervisor:
                     LOG.warning("leases wait for the database", reason=str(error))
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), RENEW_SECONDS)
+                    await asyncio.wait_for(self._wake.wait(), self._turn_seconds)
         finally:
             await self._stop()
 
@@ -78,14 +87,15 @@ class Supervisor:
             await leases.beat(db, self._owner, socket.gethostname(), os.getpid())
             held = {name: lease for name, (lease, task) in self._held.items() if not task.done()}
             ended = [lease for name, (lease, _) in self._held.items() if name not in held]
-            ours = {one.name for one in await leases.renew(db, self._owner, list(held.values()), LEASE_SECONDS)}
+            ours = {one.name for one in await leases.renew(db, self._owner, list(held.values()), self._lease_seconds)}
             await leases.release(db, ended)
             for name in set(self._held) - ours:
                 _, task = self._held.pop(name)
                 task.cancel()
             free = [name for name in self._sources if name not in self._held]
-            share = -(-len(self._sources) // max(await leases.alive(db, ALIVE_SECONDS), 1))
-            taken = await leases.acquire(db, self._owner, free, share - len(self._held), LEASE_SECONDS) if free else []
+            alive = await leases.alive(db, TURNS_MISSED_MAX * self._turn_seconds)
+            room = -(-len(self._sources) // max(alive, 1)) - len(self._held)
+            taken = await leases.acquire(db, self._owner, free, room, self._lease_seconds) if free else []
         for lease in taken:
             task = asyncio.create_task(self._keep(lease, self._sources[lease.name]), name=f"source {lease.name}")
             self._held[lease.name] = (lease, task)

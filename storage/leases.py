@@ -12,7 +12,7 @@ in a source's name, finds the newer token and raises Stale.
 Rows that another daemon is taking at the same moment are skipped, not waited for. Advisory locks are not used: they die
 with a connection without a word to the owner, they fence nothing, and poolers lose them.
 
-Numbers that go together: a lease of 20 s, renewed each 5 s; `limit` = sources ÷ live daemons, rounded up, for fair
+Numbers that go together: a lease of 20 s, renewed four times in its length; `limit` = sources ÷ live daemons, rounded up, for fair
 shares.
 """
 
@@ -23,7 +23,6 @@ from storage.database import Connection
 from storage.errors import Stale
 
 LEASE_SECONDS = 20.0
-RENEW_SECONDS = 5.0
 NEVER_SEEN_SECONDS = 86400.0  # daemons that have not been seen for this long are forgotten
 
 
@@ -127,6 +126,17 @@ _ALIVE = "SELECT count(*) FROM daemon WHERE seen_at > now() - make_interval(secs
 async def alive(db: Connection, seconds: float) -> int:
     """How many daemons have been seen within so many seconds."""
     return int(await db.fetchval(_ALIVE, seconds))
+
+
+_FREE_ALL = "UPDATE source SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL"
+_NOBODY_LIVES = "DELETE FROM daemon"
+
+
+async def free_all(db: Connection) -> None:
+    """Takes every lease away, for the one daemon that can be on this database and has just started: whoever held them was
+    killed, and its mailboxes need not wait until they expire. Tokens stay as they are, so the fence holds all the same."""
+    await db.execute(_FREE_ALL)
+    await db.execute(_NOBODY_LIVES)
 
 
 _LEAVE = "DELETE FROM daemon WHERE id = $1"

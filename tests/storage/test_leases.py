@@ -119,6 +119,20 @@ async def test_releasing_a_lost_lease_leaves_it_to_its_new_owner(database: Datab
         await leases.fence(db, new.source_id, new.token)
 
 
+async def test_all_leases_can_be_freed_at_once_and_no_token_of_before_holds(database: Database) -> None:
+    async with database.connection() as db:
+        held = await leases.acquire(db, "killed", NAMES, 9, 20)
+        await leases.beat(db, "killed", "host", 1)
+
+        await leases.free_all(db)
+
+        assert await leases.alive(db, 20) == 0
+        taken = await leases.acquire(db, "new", NAMES, 10, 20)
+        assert len(taken) == 10
+        with pytest.raises(Stale):
+            await leases.fence(db, held[0].source_id, held[0].token)
+
+
 async def test_daemons_that_beat_are_alive_until_they_leave_or_fall_silent(database: Database) -> None:
     async with database.connection() as db:
         for name in ("a", "b", "b", "c"):
