@@ -9,6 +9,7 @@ import ssl
 from config.mail_settings import Mailbox
 from config.telephony_settings import Telephony
 from connectors.base import Receiver, Refused
+from connectors.mail.smtp import SmtpServer, SmtpSettings
 from connectors.mail.source import ImapSource, MailboxSettings
 from connectors.telephony.generic import Generic, GenericSettings
 
@@ -49,6 +50,16 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             connections=table.connections,
             ssl_context=_context(table),
         )
+    )
+
+
+def mailbox_sender(table: Mailbox) -> SmtpServer | None:
+    """The submission server of a mailbox; None where none is set. Raises Refused for a bad `tls_ca`."""
+    if table.smtp is None or table.password is None:
+        return None
+    server = table.smtp
+    return SmtpServer(
+        SmtpSettings(server.host, server.port, table.user, table.password.reveal(), server.tls, _context(table))
     )
 
 
