@@ -26,7 +26,7 @@ from connectors.mail.session import ImapSession
 from connectors.mail.sync import FolderSync
 
 PORTIONS_PER_TURN = 5
-RELIST_SECONDS = 900.0
+RELIST_SECONDS = 300.0
 PARK_SECONDS = 900.0
 # Servers and address translators forget connections on which nothing is said for long.
 SILENCE_SECONDS_MAX = 240.0

@@ -14,6 +14,7 @@ from daemon.api.problems import Problem
 from interactions.records import Attachment, JsonValue
 from interactions.views import ContactView, InteractionView, Named, ParticipantView
 
+BLOCK_OF = {"phone_call": "call"}
 LONG = frozenset({"references", "legs"})
 
 
@@ -102,7 +103,7 @@ def interaction_json(
         "review_after": time_json(one.review_after),
         "on_control": None,
         "source": _source(one),
-        one.kind: _block(one, full, locations),
+        BLOCK_OF.get(one.kind, one.kind): _block(one, full, locations),
     }
     if not full:
         shape["excerpt"] = one.excerpt
