@@ -1,0 +1,192 @@
+"""The pages people read: the list, one interaction, its chain, a contact. Made whole on the server; scripts only add.
+
+    GET  /  /interactions            the list, newest first
+    GET  /interactions/rows          the same without the frame, for a page that keeps itself fresh; 304 if nothing moved
+    GET  /interactions/{id}          one interaction, why it is linked, its chain
+    POST /interactions/{id}/reviewed the flag, from a form or a key
+    GET  /chains/{id}                a chain from its beginning
+    GET  /contacts/{id}              a contact and all that was with it
+
+What does not exist is said in words. A chain that was merged, or a contact, leads on to where it is now.
+"""
+
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from daemon.auth import serving_of
+from daemon.filters import WrongFilter, read_cursor, write_cursor
+from daemon.web import entry, listing
+from daemon.web.forms import NotAForm, read_form, safe_next
+from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
+from daemon.web.rows import folded, newer_than, row_of
+from interactions.views import InteractionView
+from storage import chains, contacts, feed, lists, lookup, records
+from storage.database import Connection
+
+CHAIN_SHOWN = 30
+CHAIN_PAGE = 50
+PERSONS_SHOWN = 50
+TIMELINE_PAGE = 50
+WITHOUT_SCRIPT = "text/html"
+
+router = APIRouter(include_in_schema=False)
+router.include_router(entry.router)
+
+
+@router.get("/")
+@router.get("/interactions")
+async def show_list(request: Request) -> Response:
+    """A page of the list."""
+    place = place_of(request)
+    try:
+        async with serving_of(request).database.connection() as db:
+            found = await listing.gather(db, place, request.query_params.multi_items())
+    except WrongFilter as error:
+        return _wrong_filter(place, error)
+    return page(place, "list.html", listing=found, newer=0)
+
+
+@router.get("/interactions/rows")
+async def show_rows(request: Request) -> Response:
+    """What of a list may have changed. `top` is the id of the line that is on top there."""
+    place = place_of(request)
+    try:
+        async with serving_of(request).database.connection() as db:
+            found = await listing.gather(db, place, request.query_params.multi_items())
+    except WrongFilter as error:
+        return _wrong_filter(place, error)
+    newer = newer_than(found.rows, request.query_params.get("top", ""))
+    content = markup(place, "_fresh.html", listing=found, newer=newer).encode()
+    tag = f'"{sha256(content).hexdigest()[:32]}"'
+    sent = {**headers(place.settings), "ETag": tag}
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers=sent)
+    return Response(content, 200, sent, "text/html")
+
+
+@router.get("/interactions/{interaction_id}")
+async def show_interaction(request: Request, interaction_id: str) -> Response:
+    """One interaction."""
+    place, wanted = place_of(request), _id(interaction_id)
+    async with serving_of(request).database.connection() as db:
+        one = await lists.find(db, wanted) if wanted else None
+        if one is None or one.kind not in listing.shown_kinds(place.settings.features):
+            return not_found(request)
+        chain = await lists.page(db, lists.Filter(chain_id=one.chain_id, oldest_first=True, limit=CHAIN_SHOWN))
+        names = await contacts.names(db, {other for person in one.participants for other in person.candidates})
+    flags = place.settings.features.review_flags
+    new, quoted = folded(one)
+    return page(
+        place, "interaction.html", row=row_of(one, flags=flags), one=one, new=new, quoted=quoted, names=names,
+        chain=[row_of(member, flags=flags) for member in chain], flags=flags,
+    )  # fmt: skip
+
+
+@router.post("/interactions/{interaction_id}/reviewed")
+async def review(request: Request, interaction_id: str) -> Response:
+    """Sets the flag, or takes it away."""
+    place, wanted = place_of(request), _id(interaction_id)
+    say = place.spoken.words.gettext
+    try:
+        form = await read_form(request)
+    except NotAForm:
+        form = {}
+    value = {"1": True, "0": False}.get(form.get("reviewed", ""))
+    if value is None:
+        return trouble(place, 400, say("This could not be read"), say("Go back and try again, please."))
+    if not place.settings.features.review_flags:
+        return trouble(place, 403, say("This option is switched off"), say("The flag “Reviewed” is not in use here."))
+    by = place.viewer.user_id if place.viewer else None
+
+    async def work(db: Connection) -> bool:
+        if wanted is None or not await records.set_fields(db, wanted, {"reviewed": value}, by, None):
+            return False
+        await feed.add(db, [feed.Change("interaction.updated", wanted)])
+        return True
+
+    if not await serving_of(request).database.in_transaction(work):
+        return not_found(request)
+    if WITHOUT_SCRIPT not in request.headers.get("accept", ""):
+        return Response(status_code=204)
+    return RedirectResponse(safe_next(form.get("next")), 303)
+
+
+@router.get("/chains/{chain_id}")
+async def show_chain(request: Request, chain_id: str) -> Response:
+    """A chain in the order of time."""
+    place, wanted = place_of(request), _id(chain_id)
+    after = _cursor(request)
+    async with serving_of(request).database.connection() as db:
+        final = await chains.final(db, wanted) if wanted else None
+        if final is None:
+            return not_found(request)
+        if final != wanted:
+            return RedirectResponse(f"/chains/{final}", 303)
+        found = await lists.page(db, lists.Filter(chain_id=final, oldest_first=True, after=after, limit=CHAIN_PAGE + 1))
+        more, found = len(found) > CHAIN_PAGE, found[:CHAIN_PAGE]
+        members = await lists.views(db, [one.id for one in found], bodies=True)
+    kinds = listing.shown_kinds(place.settings.features)
+    members = [one for one in members if one.kind in kinds]
+    if not members:
+        return not_found(request)
+    flags = place.settings.features.review_flags
+    return page(
+        place, "chain.html", members=[(row_of(one, flags=flags), *folded(one)) for one in members],
+        chain_id=final, first=members[0], later=_next(members) if more else None, flags=flags,
+    )  # fmt: skip
+
+
+@router.get("/contacts/{contact_id}")
+async def show_contact(request: Request, contact_id: str) -> Response:
+    """A contact: the card, and all that was with it."""
+    place, wanted = place_of(request), _id(contact_id)
+    after = _cursor(request)
+    async with serving_of(request).database.connection() as db:
+        one = await contacts.find(db, wanted) if wanted else None
+        if one is None:
+            return not_found(request)
+        if one.merged_into is not None:
+            return RedirectResponse(f"/contacts/{one.merged_into}", 303)
+        ids = await lookup.timeline(db, one.id, after, TIMELINE_PAGE + 1)
+        found = await lists.views(db, ids[:TIMELINE_PAGE])
+        today = place.now.astimezone(place.settings.timezone).date()
+        persons = await contacts.page(db, contacts.Filter(partner_id=one.id, limit=PERSONS_SHOWN), today)
+        named = {job.partner_id for job in one.employments} | {one.responsible_id, one.parent_id} - {None}
+        names = await contacts.names(db, [key for key in named if key is not None])
+    flags, kinds = place.settings.features.review_flags, listing.shown_kinds(place.settings.features)
+    return page(
+        place, "contact.html", one=one, persons=persons, names=names, today=today, flags=flags,
+        rows=[row_of(member, flags=flags) for member in found if member.kind in kinds],
+        later=_next(found) if len(ids) > TIMELINE_PAGE and found else None,
+    )  # fmt: skip
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _cursor(request: Request) -> tuple[datetime, UUID] | None:
+    """Where the page before ended; what is no place is the beginning."""
+    try:
+        return read_cursor(request.query_params["cursor"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _next(found: list[InteractionView]) -> str:
+    return f"?cursor={write_cursor(found[-1].occurred_at, found[-1].id)}"
+
+
+def _wrong_filter(place: Place, error: WrongFilter) -> Response:
+    say = place.spoken.words.gettext
+    return trouble(
+        place, 400, say("This filter can't be used"),
+        say("The address names something that is no filter: %(names)s.") % {"names": ", ".join(n for n, _ in error.errors)},
+    )  # fmt: skip
