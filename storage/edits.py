@@ -48,6 +48,17 @@ SELECT b.raw_sha256 FROM body b JOIN interaction i ON i.id = b.interaction_id
 WHERE i.id = $1 AND i.deleted_at IS NULL
 """
 
+SAYS_SOMETHING = """
+SELECT i.topic ~ '\\S' OR EXISTS (
+    SELECT 1 FROM participant p WHERE p.interaction_id = i.id AND (p.display_name ~ '\\S' OR p.address ~ '\\S'))
+FROM interaction i WHERE i.id = $1
+"""
+
+# What came with a text of its own (a mail, an SMS) goes on showing that.
+SET_EXCERPT = """
+UPDATE interaction SET excerpt = $2
+WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM body b WHERE b.interaction_id = $1 AND b.body_text <> '')
+"""
 
 WHICH_CONTACTS = """
 SELECT id FROM contact WHERE id = ANY($1::uuid[])
@@ -81,6 +92,16 @@ async def put_participants(
 async def settle_partners(db: Connection, interaction_id: UUID) -> None:
     """Works out the partner behind each participant, at the time of the interaction."""
     await db.execute(SETTLE_PARTNERS, interaction_id)
+
+
+async def says_something(db: Connection, interaction_id: UUID) -> bool:
+    """Whether there is a topic, or a participant with any text: a record without either says nothing to anybody."""
+    return bool(await db.fetchval(SAYS_SOMETHING, interaction_id))
+
+
+async def set_excerpt(db: Connection, interaction_id: UUID, excerpt: str) -> None:
+    """Lets the line of a list say what the description says by now."""
+    await db.execute(SET_EXCERPT, interaction_id, storable(excerpt))
 
 
 async def bury(db: Connection, interaction_id: UUID, version: int | None) -> bool:
