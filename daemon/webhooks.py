@@ -4,6 +4,7 @@
     proof wrong or missing  403; nothing is stored
     body too large or slow  413, 408 (`bounds`)
     stored, or a repeat     the 2xx that this provider expects
+    database not migrated   503, as long as the daemon is starting
     database in trouble     503 with Retry-After: never a 2xx, never a 4xx, so that the provider comes again
 
 What the request says is read later, by the same rules as after a restart (`journal`). The path may hold a secret and is
@@ -32,6 +33,7 @@ HEADERS_MAX = 64
 HEADER_CHARS_MAX = 2000
 QUERY_CHARS_MAX = 8000
 COMMIT_SECONDS_MAX = 4.5  # some providers wait no longer than five
+NOT_STORED = Problem("unavailable", "It could not be stored just now. Please send it again.")
 _NEVER_STORED = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
@@ -68,12 +70,14 @@ async def receive(request: Request) -> Response:
         body=wanted.body,
         remote=wanted.remote,
     )
+    if not serving.is_ready:
+        return problem_response(NOT_STORED)
     try:
         async with asyncio.timeout(COMMIT_SECONDS_MAX):
             await serving.journal.add(event)
     except (StorageError, Full, TimeoutError) as error:
         LOG.error("a webhook could not be stored", source=source, reason=str(error) or type(error).__name__)
-        return problem_response(Problem("unavailable", "It could not be stored just now. Please send it again."))
+        return problem_response(NOT_STORED)
     reply = receiver.answer(wanted)
     return Response(reply.body, reply.status, dict(reply.headers), reply.content_type)
 
