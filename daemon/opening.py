@@ -39,6 +39,14 @@ def blobs_of(settings: Settings) -> Blobs:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Storage]:
     """The database, migrated. Raises StorageError."""
+    async with reached(settings) as storage:
+        await migrate(storage.database)
+        yield storage
+
+
+@asynccontextmanager
+async def reached(settings: Settings) -> AsyncIterator[Storage]:
+    """The database as it is. Raises StorageError."""
     server: EmbeddedServer | None = None
     dsn = settings.database.dsn.reveal()
     is_running = False
@@ -51,7 +59,6 @@ async def opened(settings: Settings) -> AsyncIterator[Storage]:
     try:
         database = await Database.open(dsn, pooler=settings.database.pooler, size=COMMAND_POOL_SIZE)
         try:
-            await migrate(database)
             yield Storage(database, blobs_of(settings), is_running)
         finally:
             await database.close()

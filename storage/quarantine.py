@@ -59,3 +59,27 @@ async def add_mails(db: Connection, source: str, kept: Sequence[Kept]) -> None:
 async def list_open(db: Connection, limit: int = 200) -> list[Entry]:
     """What waits there, newest first."""
     return [Entry(*row) for row in await db.fetch(LIST, limit)]
+
+
+FIND = """
+SELECT q.id, q.source, q.kind, q.reason, q.locator, q.attempts, q.created_at, q.raw_sha256, i.body
+FROM quarantine q LEFT JOIN inbound i ON i.id = q.inbound_id WHERE q.id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One entry, and where its bytes are: under a hash for a mail, in the journal for an event."""
+
+    entry: Entry
+    raw_sha256: bytes | None
+    body: bytes | None
+
+
+async def find(db: Connection, entry_id: UUID) -> Found | None:
+    """One entry, a resolved one too."""
+    row = await db.fetchrow(FIND, entry_id)
+    if row is None:
+        return None
+    *entry, raw_sha256, body = row
+    return Found(Entry(*entry), raw_sha256, body)

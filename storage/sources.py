@@ -66,3 +66,14 @@ async def report(
 async def list_all(db: Connection) -> list[SourceRow]:
     """All configured sources."""
     return [SourceRow(*row) for row in await db.fetch(LIST)]
+
+
+FIND_ID = """
+SELECT id FROM source WHERE name = $1
+"""
+
+
+async def find_id(db: Connection, name: str) -> int | None:
+    """The number of a source; None while it has never run."""
+    found: int | None = await db.fetchval(FIND_ID, name)
+    return found

@@ -19,7 +19,8 @@ import typer
 
 from config.load import Loaded, find, load
 from config.settings import Settings
-from daemon.opening import Storage, opened
+from daemon.opening import Storage, opened, reached
+from storage.database import Database
 
 T = TypeVar("T")
 
@@ -76,5 +77,15 @@ def with_storage(context: typer.Context, work: Callable[[Settings, Storage], Awa
     async def run() -> T:
         async with opened(settings) as storage:
             return await work(settings, storage)
+
+    return asyncio.run(run())
+
+
+def with_database(settings: Settings, work: Callable[[Settings, Database], Awaitable[T]]) -> T:
+    """The same with the database as it is, not brought to this version."""
+
+    async def run() -> T:
+        async with reached(settings) as storage:
+            return await work(settings, storage.database)
 
     return asyncio.run(run())

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any
 
 import typer
 from rich.console import Console
@@ -50,13 +49,12 @@ def warn(text: str) -> None:
 
 def as_json(value: object) -> None:
     """The answer for a program."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def _plain(value: object) -> Any:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return str(value)
+def time_text(at: datetime | None) -> str | None:
+    """A time as programs read it: RFC 3339, UTC."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
 
 
 def moment(at: datetime | None, now: datetime) -> str:
@@ -103,6 +101,17 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str)
     for row in texts:
         shown.add_row(*(Text(cell, style=_STATE_STYLES.get(cell, "")) for cell in row))
     Console().print(shown)
+
+
+def state_line(state: str, name: str, means: str) -> None:
+    """One thing that was looked at, its state in colour on a terminal."""
+    if not sys.stdout.isatty():
+        say(f"{state:<9}  {name}: {means}")
+        return
+    line = Text.assemble(
+        (f"{state:<9}", _STATE_STYLES.get(state, "")), "  ", (clean(name), "bold"), f": {clean(means)}"
+    )
+    Console().print(line, soft_wrap=True)
 
 
 class Progress:

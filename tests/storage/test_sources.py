@@ -66,3 +66,11 @@ async def test_what_is_known_already_is_not_written_again(database: Database) ->
 
         [fresh] = await sources.list_all(db)
         assert await db.fetchval("SELECT now() - $1 < interval '1 minute'", fresh.last_success_at)
+
+
+async def test_a_source_has_a_number_once_it_has_run(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+
+        assert await sources.find_id(db, "sales") == await db.fetchval("SELECT id FROM source")
+        assert await sources.find_id(db, "other") is None

@@ -1,0 +1,80 @@
+"""`ringmail contacts`: contact lists in and out.
+
+`import` reads CSV as people have it (`interactions.contactfiles`) and may be repeated (`daemon.contactimports`). Rows that
+are refused are listed with line and reason, the rest goes in: exit code 0 as long as the file as a whole could be read.
+
+Limits: CSV only; vCard, export, erase and dossier are not built yet.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from config.settings import Settings
+from daemon.commands import show
+from daemon.commands.given import Failed, with_storage
+from daemon.contactimports import Imported, import_contacts
+from daemon.contacts import Spelling
+from daemon.opening import Storage
+from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile, read
+
+REFUSED_SHOWN_MAX = 50
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Contact lists: import them.")
+
+
+@app.callback()
+def family() -> None:
+    """Contact lists: import them."""
+
+
+@app.command("import")
+def import_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A CSV file; its first line names the columns.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+    json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
+) -> None:
+    """Brings a contact list in; repeatable."""
+    found = read_file(file)
+
+    async def work(settings: Settings, storage: Storage) -> Imported:
+        spelling = Spelling(settings.default_region, settings.contacts.default_area_code)
+        with show.Progress("contacts", len(found.rows)) as progress:
+            result = await import_contacts(
+                storage.database, found.rows, spelling, datetime.now(UTC), dry_run=dry_run, progress=progress.advance
+            )
+        result.join(Imported(refused=list(found.refused)))
+        return result
+
+    result = with_storage(context, work)
+    if json:
+        show.as_json({**result.as_json(), "ignored_columns": list(found.ignored), "dry_run": dry_run})
+        return
+    if found.ignored:
+        show.warn(f"Columns that mean nothing to us were left out: {', '.join(found.ignored)}")
+    for one in result.refused[:REFUSED_SHOWN_MAX]:
+        show.warn(f"{file}:{one.line}: refused: {one.reason}")
+    if len(result.refused) > REFUSED_SHOWN_MAX:
+        show.warn(f"… and {len(result.refused) - REFUSED_SHOWN_MAX} more; --json lists them all")
+    show.say(
+        ("Nothing was written. It would be: " if dry_run else "")
+        + f"{result.added} added, {result.changed} changed, {result.unchanged} unchanged, "
+        + f"{len(result.refused)} refused"
+        + (f"; {result.partners} partners made because rows name them" if result.partners else "")
+    )
+
+
+def read_file(path: Path) -> ContactFile:
+    """The rows of a file. Raises Failed."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise Failed(f"{path} cannot be read: {error.strerror or error}.") from None
+    try:
+        return read(content)
+    except UnreadableFile as error:
+        raise Failed(f"{path}: {error}") from None
