@@ -31,6 +31,7 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz", "/login"})
 OPEN_PREFIXES = ("/hooks/", "/static/", "/calendar/")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 API = "/api/"
+SIGN_OUT = "/logout"
 SECRET_CHARS_MAX = 200
 
 
@@ -68,6 +69,11 @@ def viewer_of(request: Request) -> Viewer:
     return found
 
 
+def path_of(scope: Scope) -> str:
+    """The path that routes are found by. Never `request.url`: that is put together from the Host a client sends."""
+    return str(scope["path"])
+
+
 def is_open(path: str) -> bool:
     """Whether a path is for everybody."""
     return path in OPEN_PATHS or path.startswith(OPEN_PREFIXES)
@@ -81,7 +87,9 @@ class Gate:
         self._serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or is_open(str(scope["path"])):
+        if scope["type"] != "http":
+            return  # nothing but HTTP is spoken here
+        if is_open(path_of(scope)):
             await self._app(scope, receive, send)
             return
         refusal = await self._refusal(Request(scope))
@@ -101,7 +109,7 @@ class Gate:
         if request.method not in SAFE_METHODS:
             if viewer.user_id is not None and not comes_from_us(request.headers):
                 return problem_response(Problem("forbidden", "This change was not sent by a page of ours."))
-            if not viewer.may_write and request.url.path != "/logout":
+            if not viewer.may_write and path_of(request.scope) != SIGN_OUT:
                 return problem_response(Problem("forbidden", f"{viewer.name} may read, but not change anything."))
         request.scope["ringmail.viewer"] = viewer
         return None
@@ -139,11 +147,11 @@ def comes_from_us(headers: Mapping[str, Any]) -> bool:
 
 
 def _unknown(request: Request) -> Response:
-    path = request.url.path
+    path, query = path_of(request.scope), request.scope["query_string"].decode("latin-1")
     wants_page = "text/html" in request.headers.get("accept", "") and not path.startswith(API)
     if wants_page and request.method in SAFE_METHODS:
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"/login?next={quote(path + query, safe='')}", 303)
+        wanted = f"{path}?{query}" if query else path
+        return RedirectResponse(f"/login?next={quote(wanted, safe='')}", 303)
     return problem_response(
         Problem("unauthenticated", "Who are you? Sign in, or send a token that holds: Authorization: Bearer rm_…")
     )

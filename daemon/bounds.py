@@ -2,13 +2,15 @@
 
 An ASGI middleware around everything. A body that is too large is answered 413 as soon as that is known (by its
 Content-Length, else by counting); one that trickles in for too long ends the request with 408. Frameworks have neither.
+An address with a NUL in it, which no text of the database can hold, is refused here for all routes.
 """
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+
+from daemon.api.problems import Problem, problem_response
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -21,62 +23,70 @@ BODY_BYTES_MAX = 32 * 1024 * 1024
 BODY_SECONDS_MAX = 20.0
 
 
-class TooLarge(Exception):
+class OutOfBounds(Exception):
+    """A body that is not read to its end."""
+
+
+class TooLarge(OutOfBounds):
     """The body is over the bound."""
 
 
-class TooSlow(Exception):
+class TooSlow(OutOfBounds):
     """The body did not arrive in time."""
 
 
 class Bounds:
     """Wraps an application: its `receive` raises when a body is over the bounds, and that is answered here."""
 
-    def __init__(self, app: Asgi) -> None:
+    def __init__(self, app: Asgi, body_seconds_max: float = BODY_SECONDS_MAX) -> None:
         self._app = app
+        self._seconds = body_seconds_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = WEBHOOK_BYTES_MAX if str(scope["path"]).startswith("/hooks/") else BODY_BYTES_MAX
-        started = False
-        failed: Exception | None = None
+        is_webhook = str(scope["path"]).startswith("/hooks/")
+        if not is_webhook and ("\x00" in scope["path"] or b"%00" in scope["query_string"]):
+            await problem_response(Problem("invalid", "The address holds the character NUL."))(scope, receive, send)
+            return
+        limit = WEBHOOK_BYTES_MAX if is_webhook else BODY_BYTES_MAX
+        is_answered = False
+        failed: OutOfBounds | None = None
+        count = 0
+        deadline: float | None = asyncio.get_running_loop().time() + self._seconds
 
         async def bounded_send(message: Message) -> None:
-            nonlocal started
-            if failed is not None and not started:
+            nonlocal is_answered
+            if failed is not None and not is_answered:
                 return  # whatever the application makes of the broken body, our own answer follows
-            started = started or message["type"] == "http.response.start"
+            is_answered = is_answered or message["type"] == "http.response.start"
             await send(message)
 
-        count = 0
-        deadline = asyncio.get_running_loop().time() + BODY_SECONDS_MAX
-
         async def bounded_receive() -> Message:
-            nonlocal count, failed
+            nonlocal count, failed, deadline
             try:
-                message = await _within(receive, deadline if not started else None)
+                message = await _within(receive, deadline)
                 count += len(message.get("body", b""))
                 if count > limit:
                     raise TooLarge
-            except (TooLarge, TooSlow) as error:
+            except OutOfBounds as error:
                 failed = error
                 raise
+            if not message.get("more_body", False):
+                deadline = None  # it is all there; how long the answer takes is not the client's doing
             return message
 
         if _declared(scope) > limit:
-            await _refuse(send, TooLarge(), limit)
-            return
-        with contextlib.suppress(TooLarge, TooSlow):
-            await self._app(scope, bounded_receive, bounded_send)
-        if failed is not None and not started:
-            await _refuse(send, failed, limit)
+            failed = TooLarge()
+        else:
+            with contextlib.suppress(OutOfBounds):
+                await self._app(scope, bounded_receive, bounded_send)
+        if failed is not None and not is_answered:
+            await problem_response(_problem(failed, limit, self._seconds))(scope, receive, send)
 
 
 async def _within(receive: Receive, deadline: float | None) -> Message:
-    if deadline is None:
-        return await receive()
     try:
         async with asyncio.timeout_at(deadline):
             return await receive()
@@ -91,27 +101,9 @@ def _declared(scope: Scope) -> int:
     return 0
 
 
-async def _refuse(send: Send, error: Exception, limit: int) -> None:
-    large = isinstance(error, TooLarge)
-    status = 413 if large else 408
-    detail = (
-        f"The body is larger than {limit} bytes, which is the most that is taken here."
-        if large
-        else f"The body did not arrive within {BODY_SECONDS_MAX:.0f} seconds."
-    )
-    body: dict[str, object] = {
-        "type": "urn:ringmail:problem:too_large",
-        "title": "Content Too Large" if large else "Request Timeout",
-        "status": status,
-        "detail": detail,
-        "code": "too_large" if large else "unavailable",
-        "errors": [],
-    }
-    content = json.dumps(body).encode()
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+def _problem(error: OutOfBounds, limit: int, seconds: float) -> Problem:
+    close = {"Connection": "close"}
+    if isinstance(error, TooLarge):
+        detail = f"The body is larger than {limit} bytes, which is the most that is taken here."
+        return Problem("too_large", detail, headers=close)
+    return Problem("unavailable", f"The body did not arrive within {seconds:g} seconds.", status=408, headers=close)

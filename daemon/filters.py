@@ -9,11 +9,12 @@ that was misspelt must not show everything.
 """
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
+from daemon.cursors import read_cursor as read_cursor
+from daemon.cursors import write_cursor as write_cursor
 from interactions.records import Importance, Kind
 from interactions.search import parse_query
 from storage.lists import Filter
@@ -69,11 +70,13 @@ def read_filter(
     types: list[str] = []
     passed = frozenset(others)
     for name, text in parameters:
-        if name in passed or not text:
+        if name in passed:
             continue
         if name not in NAMES:
             errors.append((name, f"is no filter; known are {', '.join(sorted(NAMES))}"))
             continue
+        if not text:
+            continue  # a form sends its empty fields too
         try:
             if len(text) > VALUE_CHARS_MAX or "\x00" in text:
                 raise ValueError(f"must be text of at most {VALUE_CHARS_MAX} characters")
@@ -153,20 +156,3 @@ def read_time(text: str) -> datetime:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:
         raise ValueError("must be a time between the years 2 and 9998") from None
-
-
-def write_cursor(at: datetime, last: UUID) -> str:
-    """Where a page ends, for the next one. Opaque to others."""
-    return urlsafe_b64encode(f"{at.isoformat()}|{last}".encode()).decode().rstrip("=")
-
-
-def read_cursor(text: str) -> tuple[datetime, UUID]:
-    """Raises ValueError for what was not made by `write_cursor`."""
-    try:
-        at, _, last = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition("|")
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise ValueError
-        return moment, UUID(last)
-    except ValueError:
-        raise ValueError("must be the `next` of an earlier answer") from None

@@ -5,12 +5,15 @@ their own tracebacks of connections.
 """
 
 import logging
+import re
 import sys
 from typing import Any, cast
 
 import structlog
 
 TEXT_CHARS_MAX = 2000
+# Control characters, line separators, and marks that turn the direction of writing.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def set_up(*, debug: bool = False, quiet: bool = False) -> None:
@@ -34,8 +37,8 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
 
 
 def _bounded(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Long texts from outside do not flood the log, and none begins a new line."""
+    """Long texts from outside do not flood the log; none begins a new line or steers the terminal."""
     for name, value in event.items():
         if isinstance(value, str) and name != "exception":
-            event[name] = value[:TEXT_CHARS_MAX].replace("\r", " ").replace("\n", " ")
+            event[name] = _CONTROLS.sub(" ", value[:TEXT_CHARS_MAX])
     return event

@@ -1,8 +1,9 @@
 """One listening server for webhooks, the API and the pages.
 
-    Bounds            size and time of bodies
-     └ Gate           who is asking; shut to whom it does not know
-        └ FastAPI     /healthz /readyz /hooks/… /api/v1/… and the pages
+    Patient           size and time of headers
+     └ Bounds         size and time of bodies
+        └ Gate        who is asking; shut to whom it does not know
+           └ FastAPI  /healthz /readyz /hooks/… /api/v1/… and the pages
 
 The server runs in the daemon's own loop. Its socket is bound here, before anything else starts, so that a taken port is a
 sentence and not a traceback. While the database is away or not yet migrated `/readyz` is 503, and webhooks are asked to
@@ -22,16 +23,18 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from config.tables import Endpoint
 from daemon import webhooks
 from daemon.api import contacts, records, system
 from daemon.api.problems import Problem, problem_response
-from daemon.auth import Gate
-from daemon.bounds import Asgi, Bounds
+from daemon.auth import Gate, path_of
+from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
 from daemon.serving import Serving
 from daemon.web import pages
 from storage.errors import Conflict, NotFound, StorageDown, StorageError
@@ -42,6 +45,8 @@ CONNECTIONS_MAX = 2000
 KEEP_ALIVE_SECONDS = 20
 GRACE_SECONDS = 4
 READY_SECONDS = 2.0
+HEADER_BYTES_MAX = 64 * 1024
+HEADER_SECONDS_MAX = 10.0
 API = "/api/v1"
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
@@ -50,10 +55,16 @@ class PortTaken(Exception):
     """Somebody else listens there."""
 
 
-def build(serving: Serving) -> Asgi:
+def build(serving: Serving, body_seconds_max: float = BODY_SECONDS_MAX) -> Asgi:
     """The application, with everything in front of it."""
+    return Bounds(Gate(routes(serving), serving), body_seconds_max)
+
+
+def routes(serving: Serving) -> FastAPI:
+    """The routes, and what becomes of their errors."""
     app = FastAPI(
         title="Ringmail", version="1", openapi_url=f"{API}/openapi.json", docs_url=None, redoc_url=None,
+        redirect_slashes=False,  # there is one address for each thing
         routes=[
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
@@ -68,7 +79,7 @@ def build(serving: Serving) -> Asgi:
     app.mount("/static", StaticFiles(directory=str(files("daemon.web") / "static")), name="static")
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
-    return Bounds(Gate(app, serving))
+    return app
 
 
 async def healthz(_: Request) -> Response:
@@ -113,7 +124,7 @@ async def _conflict(_: Request, error: Any) -> Response:
 
 
 async def _down(request: Request, error: Any) -> Response:
-    LOG.warning("a request waits for the database", path=request.url.path, reason=str(error))
+    LOG.warning("a request waits for the database", path=_shown_path(request), reason=str(error))
     return problem_response(Problem("unavailable", "The database is away. Please try again in a moment."))
 
 
@@ -124,9 +135,22 @@ async def _http(_: Request, error: Any) -> Response:
 
 
 async def _unexpected(request: Request, error: Any) -> Response:
-    LOG.error("a request failed", path=request.url.path, exc_info=error)
+    LOG.error("a request failed", path=_shown_path(request), exc_info=error)
     body = Problem("unavailable", "Something went wrong here; the log of the daemon says what.", status=500)
     return problem_response(body)
+
+
+async def _not_read(_: Request, __: Any) -> Response:
+    return Response(status_code=400)  # nobody hears it: `Bounds` answers, or the client has gone
+
+
+def _shown_path(request: Request) -> str:
+    """A path as it may be logged: what follows the name of a source, or stands for a calendar, may be a secret."""
+    path = path_of(request.scope)
+    first, second, *rest = [*path.strip("/").split("/", 2), "", ""]
+    if first == "calendar":
+        return "/calendar/…"
+    return f"/hooks/{second}/…" if first == "hooks" and rest[0] else path
 
 
 def _sentence(error: object) -> str:
@@ -141,6 +165,8 @@ _ANSWERS: Mapping[type[Exception], Handler] = {
     Conflict: _conflict,
     StorageDown: _down,
     HTTPException: _http,
+    OutOfBounds: _not_read,
+    ClientDisconnect: _not_read,
     Exception: _unexpected,
 }
 
@@ -155,11 +181,13 @@ def bind(where: Endpoint) -> socket.socket:
         [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
             where.host, where.port, family=0 if where.host == "localhost" else family, type=socket.SOCK_STREAM
         )
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
+        with contextlib.ExitStack() as undo:
+            listener = undo.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+            undo.pop_all()
     except OSError as error:
         reason = error.strerror or str(error)
         raise PortTaken(
@@ -167,6 +195,46 @@ def bind(where: Endpoint) -> socket.socket:
             "stop that program, or set http.listen to another port."
         ) from None
     return listener
+
+
+class Patient(HttpToolsProtocol):
+    """Waits for the headers of a request, but neither for ever nor for any size; the library has no bound for either."""
+
+    header_seconds_max = HEADER_SECONDS_MAX
+    _timer: asyncio.TimerHandle | None = None
+    _bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        before: RequestResponseCycle | None = self.cycle
+        if self._timer is None and (before is None or before.response_complete):
+            self._wait()  # the next request on this connection begins
+        super().data_received(data)
+        if self._timer is not None:
+            self._bytes += len(data)
+            if self._bytes > HEADER_BYTES_MAX:
+                self._stop_waiting()
+                self.send_400_response("The headers are too large.")
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._bytes = 0
+        self._timer = self.loop.call_later(self.header_seconds_max, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Server(uvicorn.Server):
@@ -177,12 +245,12 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Asgi) -> Server:
+def make_server(app: Asgi, protocol: type[Patient] = Patient) -> Server:
     """The server, ready for `serve(sockets=[…])`; `should_exit` ends it."""
     return Server(
         uvicorn.Config(
-            app, lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False,
+            app, http=protocol, lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False,
             limit_concurrency=CONNECTIONS_MAX, timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS, h11_max_incomplete_event_size=64 * 1024, ws="none",
+            timeout_graceful_shutdown=GRACE_SECONDS, ws="none",
         )
     )  # fmt: skip

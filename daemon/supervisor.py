@@ -32,6 +32,7 @@ LOG = structlog.get_logger()
 PAUSE_SECONDS_FIRST = 2.0
 PAUSE_SECONDS_MAX = 300.0
 REFUSED_SECONDS = 300.0
+RETRY_AFTER_SECONDS_MAX = 3600.0  # whatever a server asks for
 STORAGE_SECONDS = 2.0
 SETTLED_SECONDS = 300.0
 TURNS_IN_A_LEASE = 4  # so a daemon that misses three in a row still has what it runs
@@ -72,11 +73,13 @@ class Supervisor:
         """Until cancelled; then all sources are stopped and their leases given back."""
         try:
             while True:
+                self._wake.clear()  # before looking: what is replaced from here on is looked at once more
                 try:
                     await self._turn()
                 except StorageError as error:
                     LOG.warning("leases wait for the database", reason=str(error))
-                self._wake.clear()
+                except Exception:
+                    LOG.exception("the sources could not be looked after; it is tried again")
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._turn_seconds)
         finally:
@@ -97,8 +100,9 @@ class Supervisor:
             room = -(-len(self._sources) // max(alive, 1)) - len(self._held)
             taken = await leases.acquire(db, self._owner, free, room, self._lease_seconds) if free else []
         for lease in taken:
-            task = asyncio.create_task(self._keep(lease, self._sources[lease.name]), name=f"source {lease.name}")
-            self._held[lease.name] = (lease, task)
+            source = self._sources.get(lease.name)
+            work = self._keep(lease, source) if source is not None else _nothing()  # it was taken out while we asked
+            self._held[lease.name] = (lease, asyncio.create_task(work, name=f"source {lease.name}"))
 
     async def _stop(self) -> None:
         tasks = [task for _, task in self._held.values()]
@@ -144,6 +148,10 @@ class Supervisor:
             await self._database.in_transaction(write)
 
 
+async def _nothing() -> None:
+    """What runs in place of a source that is no longer there: the next turn gives its lease back."""
+
+
 def pause_after(error: Exception, failures: int, chance: float) -> float:
     """Seconds until the next try. `chance` from 0 to 1 spreads those that failed together."""
     if isinstance(error, StorageError):
@@ -152,7 +160,7 @@ def pause_after(error: Exception, failures: int, chance: float) -> float:
     if isinstance(error, Refused):
         pause = max(pause, REFUSED_SECONDS)
     if isinstance(error, Unavailable) and error.retry_after is not None:
-        return max(error.retry_after, 0.0) + chance
+        return min(max(error.retry_after, PAUSE_SECONDS_FIRST), RETRY_AFTER_SECONDS_MAX) + chance
     return pause * (0.75 + chance / 2)
 
 

@@ -32,6 +32,7 @@ LOG = structlog.get_logger()
 HEADERS_MAX = 64
 HEADER_CHARS_MAX = 2000
 QUERY_CHARS_MAX = 8000
+ADDRESS_CHARS_MAX = 64
 COMMIT_SECONDS_MAX = 4.5  # some providers wait no longer than five
 NOT_STORED = Problem("unavailable", "It could not be stored just now. Please send it again.")
 _NEVER_STORED = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -48,7 +49,7 @@ async def receive(request: Request) -> Response:
         source=source,
         method=request.method,
         rest=str(request.path_params.get("rest", "")),
-        query=request.url.query[:QUERY_CHARS_MAX],
+        query=request.scope["query_string"].decode("latin-1")[:QUERY_CHARS_MAX],
         headers=_headers(request.headers),
         body=await request.body(),
         received_at=datetime.now(UTC),
@@ -75,8 +76,10 @@ async def receive(request: Request) -> Response:
     try:
         async with asyncio.timeout(COMMIT_SECONDS_MAX):
             await serving.journal.add(event)
-    except (StorageError, Full, TimeoutError) as error:
-        LOG.error("a webhook could not be stored", source=source, reason=str(error) or type(error).__name__)
+    except Exception as error:
+        expected = isinstance(error, StorageError | Full | TimeoutError)
+        why, trace = str(error) or type(error).__name__, None if expected else error
+        LOG.error("a webhook could not be stored", source=source, reason=why, exc_info=trace)
         return problem_response(NOT_STORED)
     reply = receiver.answer(wanted)
     return Response(reply.body, reply.status, dict(reply.headers), reply.content_type)
@@ -90,15 +93,17 @@ def _headers(given: Mapping[str, str]) -> dict[str, str]:
 def client_address(request: Request, trusted: Networks) -> str:
     """Who is at the other end: the last address in X-Forwarded-For that no proxy of ours wrote, or the peer itself."""
     peer = request.client.host if request.client else ""
-    chain = [part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")] if trusted else []
+    lines = request.headers.getlist("x-forwarded-for") if trusted else []  # a proxy may add a line of its own
+    chain = [part.strip()[:ADDRESS_CHARS_MAX] for part in ",".join(lines).split(",")]
     while chain and _is_within(peer, trusted):
-        peer = chain.pop()
+        peer = chain.pop() or peer
     return peer
 
 
 def _is_within(address: str, networks: Networks) -> bool:
     try:
         found = ip_address(address)
+        found = getattr(found, "ipv4_mapped", None) or found
     except ValueError:
         return False
     return any(found in network for network in networks)

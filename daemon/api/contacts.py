@@ -5,8 +5,6 @@ stays, the key is what it is compared by. What we make ourselves (`id`, `url`, n
 change and is left out, so that a contact can be read, changed and sent as a whole.
 """
 
-import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime
@@ -19,17 +17,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from daemon import contacts as acts
 from daemon.api.problems import Problem
+from daemon.api.repeats import once
+from daemon.api.shapes import after_moment, after_name, etag, interaction_json, time_json, wanted_version
 from daemon.auth import serving_of
 from daemon.contacts import Fields, Gone, Invalid, Outdated, Spelling
+from daemon.cursors import pack, write_cursor
 from daemon.lookup import Answer, who_is
 from interactions.addresses import NAME_CHARS_MAX, email_key
 from interactions.contactfiles import Written
 from interactions.contacts import Contact, ContactKind, Coordinate, Employment
 from interactions.phones import looks_like_number, phone_key
 from interactions.records import JsonValue, Key
-from interactions.views import InteractionView
 from storage import contacts, lists, lookup
 from storage.contacts import Filter
+from storage.database import Connection
 
 router = APIRouter(tags=["contacts"])
 OURS = frozenset({"id", "url", "version", "partner", "responsible", "parent", "created_at", "updated_at"})
@@ -118,7 +119,7 @@ async def list_contacts(
     serving, now = serving_of(request), datetime.now(UTC)
     key = _key_in(q, serving.settings.default_region)
     words = () if key else tuple(q.split())
-    wanted = Filter(tuple(kind or ()), words, key, partner, external_ref, read_cursor(cursor), limit + 1)
+    wanted = Filter(tuple(kind or ()), words, key, partner, external_ref, after_name(cursor), limit + 1)
     async with serving.database.connection() as db:
         found = await contacts.page(db, wanted, now.date())
         names = await contacts.names(db, _named(found))
@@ -126,7 +127,7 @@ async def list_contacts(
     return JSONResponse(
         {
             "items": [contact_json(one, names, serving.public_url, now) for one in found[:limit]],
-            "next": write_cursor(contacts.name_key(last.name), last.id) if last else None,
+            "next": pack(contacts.name_key(last.name), last.id) if last else None,
         }
     )
 
@@ -135,10 +136,15 @@ async def list_contacts(
 async def add_contact(request: Request, given: ContactIn) -> JSONResponse:
     """A new contact: `kind` and `name`, and whatever else is known."""
     serving, now = serving_of(request), datetime.now(UTC)
+
+    async def make(db: Connection) -> dict[str, JsonValue]:
+        new = await acts.add(db, fields, _spelling(request), now)
+        return contact_json(new, await contacts.names(db, _named([new])), serving.public_url, now)
+
     async with problems():
         fields = given.fields()
-        new = await serving.database.in_transaction(lambda db: acts.add(db, fields, _spelling(request), now))
-    return await _answer(request, new, now, 201)
+        made = await once(request, make)
+    return JSONResponse(made, 201, {"Location": f"/api/v1/contacts/{made['id']}", "ETag": etag(1)})
 
 
 @router.get("/contacts/lookup")
@@ -174,7 +180,7 @@ async def read_contact(request: Request, contact_id: UUID) -> JSONResponse:
 async def change_contact(request: Request, contact_id: UUID, given: ContactIn) -> JSONResponse:
     """Changes what is given (JSON merge patch, RFC 7396). With If-Match only the version that was read."""
     serving, now = serving_of(request), datetime.now(UTC)
-    version = version_of(request)
+    version = wanted_version(request)
     async with problems():
         fields, spelling = given.fields(), _spelling(request)
         new = await serving.database.in_transaction(
@@ -187,7 +193,7 @@ async def change_contact(request: Request, contact_id: UUID, given: ContactIn) -
 async def delete_contact(request: Request, contact_id: UUID) -> None:
     """Deletes a contact; its history stays and goes on naming it."""
     serving, now = serving_of(request), datetime.now(UTC)
-    version = version_of(request)
+    version = wanted_version(request)
     async with problems():
         await serving.database.in_transaction(lambda db: acts.delete(db, contact_id, now, version))
 
@@ -203,13 +209,13 @@ async def read_timeline(
     serving = serving_of(request)
     async with problems(), serving.database.connection() as db:
         await acts.find(db, contact_id)
-        ids = await lookup.timeline(db, contact_id, _moment(cursor), limit + 1)
+        ids = await lookup.timeline(db, contact_id, after_moment(cursor), limit + 1)
         found = await lists.views(db, ids[:limit])
     last = found[-1] if len(ids) > limit and found else None
     return JSONResponse(
         {
-            "items": [brief_json(one, serving.public_url) for one in found],
-            "next": write_cursor(last.occurred_at.isoformat(), last.id) if last else None,
+            "items": [interaction_json(one, serving.public_url, full=False) for one in found],
+            "next": write_cursor(last.occurred_at, last.id) if last else None,
         }
     )
 
@@ -219,7 +225,7 @@ async def _answer(request: Request, one: Contact, now: datetime, status: int = 2
     serving = serving_of(request)
     async with serving.database.connection() as db:
         names = await contacts.names(db, _named([one]))
-    return JSONResponse(contact_json(one, names, serving.public_url, now), status, {"ETag": f'"{one.version}"'})
+    return JSONResponse(contact_json(one, names, serving.public_url, now), status, {"ETag": etag(one.version)})
 
 
 def _spelling(request: Request) -> Spelling:
@@ -274,8 +280,8 @@ def contact_json(one: Contact, names: Mapping[UUID, str], public_url: str, now: 
         "tags": list(one.tags),
         "comment": one.comment,
         "version": one.version,
-        "created_at": _time(one.created_at),
-        "updated_at": _time(one.updated_at),
+        "created_at": time_json(one.created_at),
+        "updated_at": time_json(one.updated_at),
     }
 
 
@@ -298,14 +304,14 @@ def answer_json(found: Answer, names: Mapping[UUID, str], public_url: str, now: 
         "contact": contact_json(found.contact, names, public_url, now) if found.contact else None,
         "candidates": [contact_json(one, names, public_url, now) for one in found.candidates],
         "match": {"rule": match.rule if match else "none", "confidence": match.confidence if match else "none"},
-        "interactions": [brief_json(one, public_url) for one in found.interactions],
+        "interactions": [interaction_json(one, public_url, full=False) for one in found.interactions],
         "chains": [
             {
                 "id": str(one.id),
                 "root_id": str(one.root_id),
                 "topic": one.topic,
                 "size": one.size,
-                "last_at": _time(one.last_at),
+                "last_at": time_json(one.last_at),
                 "url": f"{public_url}/chains/{one.id}",
             }
             for one in found.chains
@@ -329,66 +335,3 @@ async def problems() -> AsyncIterator[None]:
     except Gone as error:
         more = {"merged_into": str(error.merged_into)} if error.merged_into else {}
         raise Problem("gone", str(error), more=more) from error
-
-
-def brief_json(one: InteractionView, public_url: str) -> dict[str, JsonValue]:
-    """An interaction in short: what a line of a list shows."""
-    contact = one.contact
-    return {
-        "id": str(one.id),
-        "number": one.number,
-        "url": f"{public_url}/interactions/{one.id}",
-        "type": one.kind,
-        "direction": one.direction,
-        "occurred_at": _time(one.occurred_at),
-        "topic": one.topic,
-        "excerpt": one.excerpt,
-        "reviewed": one.reviewed,
-        "responsible": {"id": str(one.responsible.id), "name": one.responsible.name} if one.responsible else None,
-        "contact": {"id": str(contact.id), "kind": contact.kind, "name": contact.name} if contact else None,
-        "chain": {"id": str(one.chain_id), "root_id": str(one.root_id)},
-    }
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
-
-
-# ---- cursors and versions
-
-
-def write_cursor(first: str, last: UUID) -> str:
-    """Where a page ended, as a text that nobody has to understand."""
-    return urlsafe_b64encode(json.dumps([first, str(last)], ensure_ascii=False).encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str | None) -> tuple[str, UUID] | None:
-    """Where the last page ended. Raises Problem for what we did not write."""
-    if not cursor:
-        return None
-    try:
-        first, last = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return str(first), UUID(last)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Problem(
-            "invalid", "This cursor is not one of ours.", errors=[("cursor", "is not one of ours")]
-        ) from error
-
-
-def _moment(cursor: str | None) -> tuple[datetime, UUID] | None:
-    after = read_cursor(cursor)
-    try:
-        return (datetime.fromisoformat(after[0]).astimezone(UTC), after[1]) if after else None
-    except (ValueError, OverflowError) as error:
-        raise Problem(
-            "invalid", "This cursor is not one of ours.", errors=[("cursor", "is not one of ours")]
-        ) from error
-
-
-def version_of(request: Request) -> int | None:
-    """The version that a change is made for, by its If-Match; None for any. RFC 9110 §13.1.1."""
-    given = request.headers.get("if-match", "*").strip()
-    if given == "*":
-        return None
-    number = given.removeprefix("W/").strip('"')
-    return int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0

@@ -1,7 +1,7 @@
 """What a person or program sends of an interaction: read, bounded and checked, with a path for each mistake."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from interactions.records import Direction, Importance, Kind, Role
 
 PARTICIPANTS_MAX = 1000
 JSON_BYTES_MAX = 64 * 1024
+JSON_DEPTH_MAX = 32
+YEARS = range(1970, 2200)
 # What we make ourselves may be sent back with a change, so that a record can be read, changed and sent as a whole.
 OURS = frozenset(
     "id number url type direction occurred_at created_at updated_at author responsible department contact partner "
@@ -26,7 +28,16 @@ def _storable(text: str) -> str:
     return text
 
 
+def _believable(at: datetime) -> datetime:
+    """In UTC: at the ends of the calendar another zone would lie beyond them."""
+    if at.year not in YEARS:
+        raise ValueError(f"must lie in the years {YEARS[0]} to {YEARS[-1]}")
+    return at.astimezone(UTC)
+
+
 def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if _is_deep(value):
+        raise ValueError(f"is nested more than {JSON_DEPTH_MAX} deep")
     try:
         text = json.dumps(value, allow_nan=False)
         text.encode()
@@ -39,8 +50,20 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _is_deep(value: object) -> bool:
+    """Looked at level by level, without recursion."""
+    level = [value]
+    for _ in range(JSON_DEPTH_MAX):
+        level = [
+            inner for one in level if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+    return bool(level)
+
+
 Line = Annotated[str, Field(max_length=1024), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=1_000_000), AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_believable)]
 Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
 Block = Annotated[dict[str, Any], AfterValidator(_small)]
@@ -56,6 +79,16 @@ class ParticipantIn(BaseModel):
     address: Line = ""
     contact_id: UUID | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_read(cls, given: Any) -> Any:
+        """A participant that is sent back as it was read keeps the contact a person chose for it."""
+        if not isinstance(given, dict) or "contact_id" in given:
+            return given
+        match, contact = given.get("match"), given.get("contact")
+        chosen = isinstance(match, dict) and match.get("origin") == "manual" and isinstance(contact, dict)
+        return {**given, "contact_id": contact.get("id")} if chosen and contact else given
+
     def row(self) -> tuple[Role, str, str, UUID | None]:
         return self.role, self.display_name, self.address, self.contact_id
 
@@ -70,7 +103,7 @@ class InteractionIn(BaseModel):
 
     type: Literal["phone_call", "meeting", "sms", "planned"]
     direction: Direction | None = None
-    occurred_at: AwareDatetime | None = None
+    occurred_at: Moment | None = None
     topic: Line = ""
     description: Text = ""
     comment: Text | None = None
@@ -95,6 +128,11 @@ class InteractionIn(BaseModel):
         if self.chain_id is not None and self.based_on_id is not None:
             raise ValueError("takes one of chain_id and based_on_id")
         return self
+
+    @property
+    def flags(self) -> bool:
+        """Whether a flag of review is set."""
+        return self.reviewed
 
     def draft(self, author_id: UUID | None) -> Draft:
         blocks = {"phone_call": self.call, "meeting": self.meeting, "sms": self.sms, "planned": self.planned}
@@ -130,7 +168,7 @@ class InteractionEdit(BaseModel):
     importance: Importance = Importance.NORMAL
     responsible_id: UUID | None = None
     reviewed: bool = False
-    review_after: AwareDatetime | None = None
+    review_after: Moment | None = None
     tags: Tags | None = None
     extra: Block | None = None
     participants: Participants = []
@@ -139,6 +177,11 @@ class InteractionEdit(BaseModel):
     @classmethod
     def _without_ours(cls, given: Any) -> Any:
         return {name: value for name, value in given.items() if name not in OURS} if isinstance(given, dict) else given
+
+    @property
+    def flags(self) -> bool:
+        """Whether a flag of review is to change."""
+        return bool({"reviewed", "review_after"} & self.model_fields_set)
 
     def edit(self) -> Edit:
         """What was given."""

@@ -67,4 +67,6 @@ def problem_response(problem: Problem) -> Response:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="ringmail"')
     if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "5")
-    return Response(json.dumps(body, ensure_ascii=False), problem.status, headers, MEDIA_TYPE)
+    # A path may quote half of a surrogate pair from what was sent: no UTF-8 has it.
+    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(content, problem.status, headers, MEDIA_TYPE)

@@ -11,7 +11,6 @@ HTML of a mail is made at each request from the original bytes, away from the ev
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from urllib.parse import quote
 from uuid import UUID
 
@@ -20,21 +19,25 @@ from fastapi.responses import JSONResponse, Response
 
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
+from daemon.api.repeats import once
 from daemon.api.shapes import etag, interaction_json, wanted_version
 from daemon.auth import serving_of, viewer_of
-from daemon.filters import LIMIT_MAX, WrongFilter, read_filter, write_cursor
+from daemon.cursors import write_cursor
+from daemon.filters import LIMIT_MAX, WrongFilter, read_filter
 from daemon.intake import manual
 from daemon.serving import Serving
+from daemon.web.listing import shown_kinds
 from interactions.bodies import safe_html
 from interactions.mime import ParsedMail, TooComplex, cut
-from interactions.records import JsonValue
+from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
-from storage import edits, feed, idempotency, lists, locations, records
+from storage import edits, feed, lists, locations, records
 from storage.database import Connection
+from storage.errors import Conflict, NotFound
 
 router = APIRouter(tags=["interactions"])
 FULL_LIMIT_MAX = 20
-KEY_CHARS_MAX = 255
+NAME_CHARS_MAX = 200
 FILE_POLICY = "default-src 'none'; sandbox"
 BODY_POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -62,6 +65,12 @@ async def list_interactions(request: Request) -> JSONResponse:
         raise Problem("invalid", f"These filters can't be used: {error}.", errors=error.errors) from None
     if request.query_params.get("format", "json") != "json":
         raise Problem("invalid", "Only format=json is built yet.", errors=[("format", "must be json")])
+    shown = shown_kinds(serving.settings.features)
+    types = tuple(kind for kind in shown if not wanted.types or kind in wanted.types)
+    if not types:
+        return JSONResponse({"items": [], "next": None})
+    if wanted.types or len(types) < len(Kind):
+        wanted = replace(wanted, types=types)
     async with serving.database.connection() as db:
         found = await lists.page(db, replace(wanted, limit=wanted.limit + 1))
         more, found = len(found) > wanted.limit, found[: wanted.limit]
@@ -79,28 +88,16 @@ async def list_interactions(request: Request) -> JSONResponse:
 async def add_interaction(request: Request, given: InteractionIn) -> Response:
     """A new record."""
     serving, viewer = serving_of(request), viewer_of(request)
-    key = request.headers.get("idempotency-key", "")
-    if len(key) > KEY_CHARS_MAX:
-        raise Problem("invalid", f"An Idempotency-Key has at most {KEY_CHARS_MAX} characters.")
-    asked = sha256(await request.body()).digest()
-    now = datetime.now(UTC)
+    _need_features(serving, Kind(given.type), given.flags)
 
-    async def work(db: Connection) -> tuple[int, dict[str, JsonValue]]:
-        if key:
-            before = await idempotency.claim(db, viewer.owner, key, asked)
-            if before is not None:
-                if before[0] != asked:
-                    raise Problem("conflict", "This Idempotency-Key was used for another request; take a new one.")
-                return before[1], dict(before[2])
-        await _need_contacts(db, given.contacts())
-        new_id = await manual.admit(db, given.draft(viewer.user_id), serving.desk.settings, now)
-        body = await _json(db, serving, new_id)
-        if key:
-            await idempotency.keep(db, viewer.owner, key, 201, body)
-        return 201, body
+    async def make(db: Connection) -> dict[str, JsonValue]:
+        new_id = await _add(db, serving, given, viewer.user_id)
+        found = await lists.find(db, new_id)
+        assert found is not None
+        return interaction_json(found, serving.public_url)
 
-    status, body = await serving.database.in_transaction(work)
-    return JSONResponse(body, status, {"Location": f"/api/v1/interactions/{body['id']}", "ETag": etag(1)})
+    body = await once(request, make)
+    return JSONResponse(body, 201, {"Location": f"/api/v1/interactions/{body['id']}", "ETag": etag(1)})
 
 
 @router.get("/interactions/by-ref/{external_ref:path}")
@@ -122,17 +119,19 @@ async def put_by_ref(request: Request, external_ref: str, given: InteractionIn) 
         raise Problem("invalid", "The reference in the body differs from that in the path.")
     wanted = given.model_copy(update={"external_ref": external_ref})
     version = wanted_version(request)
+    _need_features(serving, Kind(given.type), given.flags)
 
     async def work(db: Connection) -> tuple[UUID, int]:
-        await _need_contacts(db, given.contacts())
         found = await records.find_by_ref(db, external_ref)
         if found is None:
-            now = datetime.now(UTC)
-            return await manual.admit(db, wanted.draft(viewer.user_id), serving.desk.settings, now), 201
-        await _change(db, serving, found, given.edit(), viewer.user_id, version)
+            return await _add(db, serving, wanted, viewer.user_id), 201
+        await _change(db, serving, found, given, viewer.user_id, version)
         return found, 200
 
-    changed, status = await serving.database.in_transaction(work)
+    try:
+        changed, status = await serving.database.in_transaction(work)
+    except Conflict:  # another made it at the same moment: by now it is there to be changed
+        changed, status = await serving.database.in_transaction(work)
     async with serving.database.connection() as db:
         return await _answer(db, serving, changed, status)
 
@@ -149,10 +148,10 @@ async def read_interaction(request: Request, interaction_id: UUID) -> Response:
 async def change_interaction(request: Request, interaction_id: UUID, given: InteractionEdit) -> Response:
     """Changes what is given."""
     serving, viewer, version = serving_of(request), viewer_of(request), wanted_version(request)
+    _need_features(serving, None, given.flags)
 
     async def work(db: Connection) -> None:
-        await _need_contacts(db, given.contacts())
-        await _change(db, serving, interaction_id, given.edit(), viewer.user_id, version)
+        await _change(db, serving, interaction_id, given, viewer.user_id, version)
 
     await serving.database.in_transaction(work)
     async with serving.database.connection() as db:
@@ -208,44 +207,62 @@ async def read_attachment(request: Request, interaction_id: UUID, n: int) -> Res
         content = await asyncio.to_thread(cut, raw, found.part)
     except (KeyError, TooComplex):
         raise Problem("not_found", f"The attachment {n} can't be found in the mail any more.") from None
-    name = quote(found.name, safe="")
+    name = quote(file_name(found.name) or f"attachment-{n}", safe="")
     headers = {**FILE_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     return Response(content, 200, headers, "application/octet-stream")
+
+
+def file_name(name: str) -> str:
+    """A name for a download that names no folder, no hidden file, and is what it looks like."""
+    plain = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
+    stem, dot, ending = plain.strip(" .").rpartition(".")
+    return f"{stem[: NAME_CHARS_MAX - len(ending) - 1]}{dot}{ending}"[:NAME_CHARS_MAX]
 
 
 # ---- shared by the routes
 
 
 async def _answer(db: Connection, serving: Serving, interaction_id: UUID, status: int = 200) -> Response:
-    found = await lists.find(db, interaction_id)
-    if found is None:
-        await _refuse(db, interaction_id)
-        raise AssertionError
+    found = await _find(db, serving, interaction_id)
     places = await locations.of_interaction(db, interaction_id) if found.kind == "email" else None
     body = interaction_json(found, serving.public_url, locations=places)
     return JSONResponse(body, status, {"ETag": etag(found.version)})
 
 
-async def _json(db: Connection, serving: Serving, interaction_id: UUID) -> dict[str, JsonValue]:
-    found = await lists.find(db, interaction_id)
-    assert found is not None
-    return interaction_json(found, serving.public_url)
-
-
 async def _view(serving: Serving, interaction_id: UUID) -> InteractionView:
     async with serving.database.connection() as db:
-        found = await lists.find(db, interaction_id)
-        if found is None:
-            await _refuse(db, interaction_id)
-            raise AssertionError
+        return await _find(db, serving, interaction_id)
+
+
+async def _find(db: Connection, serving: Serving, interaction_id: UUID) -> InteractionView:
+    found = await lists.find(db, interaction_id)
+    if found is None:
+        await _refuse(db, interaction_id)
+    elif found.kind in shown_kinds(serving.settings.features):
         return found
+    raise Problem("not_found", "There is no such interaction.")
+
+
+async def _add(db: Connection, serving: Serving, given: InteractionIn, by: UUID | None) -> UUID:
+    await _need_contacts(db, given.contacts())
+    try:
+        return await manual.admit(db, given.draft(by), serving.desk.settings, datetime.now(UTC))
+    except NotFound as error:
+        path = "based_on_id" if given.based_on_id else "chain_id"
+        raise Problem("invalid", f"This can't be added: {error}.", errors=[(path, str(error))]) from None
 
 
 async def _change(
-    db: Connection, serving: Serving, which: UUID, edit: manual.Edit, by: UUID | None, version: int | None
-) -> None:
+    db: Connection, serving: Serving, which: UUID, given: InteractionIn | InteractionEdit, by: UUID | None,
+    version: int | None,
+) -> None:  # fmt: skip
+    await _need_contacts(db, given.contacts())
+    edit = given.edit()
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
         await _refuse(db, which)
+    if ("topic" in edit.fields or edit.participants is not None) and not await edits.says_something(db, which):
+        what = "needs a topic, or one participant with any text"
+        raise Problem("invalid", f"An interaction {what}.", errors=[("", what)])
 
 
 async def _refuse(db: Connection, interaction_id: UUID) -> None:
@@ -256,6 +273,15 @@ async def _refuse(db: Connection, interaction_id: UUID) -> None:
     if buried:
         raise Problem("gone", "This interaction was deleted.")
     raise Problem("stale", "Somebody changed this interaction since you read it; read it again.")
+
+
+def _need_features(serving: Serving, kind: Kind | None, flags: bool) -> None:
+    """Refuses what belongs to an option that is switched off."""
+    features = serving.settings.features
+    if kind is not None and kind not in shown_kinds(features):
+        raise Problem("feature_off", "Calls, meetings, SMS and plans are switched off here (other_interactions).")
+    if flags and not features.review_flags:
+        raise Problem("feature_off", "The flags of review are switched off here (review_flags).")
 
 
 async def _need_contacts(db: Connection, ids: set[UUID]) -> None:

@@ -1,20 +1,22 @@
-"""Interactions as JSON, and what all resources share: times, ETags, cursors, one way to read a body.
+"""Interactions as JSON, and what all resources share: times, ETags, cursors.
 
 Times are RFC 3339 with `Z`. A list item leaves out long texts; `full` brings them.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
+from uuid import UUID
 
 from fastapi import Request
 
+from daemon import cursors
 from daemon.api.problems import Problem
 from interactions.records import Attachment, JsonValue
 from interactions.views import ContactView, InteractionView, Named, ParticipantView
 
 BLOCK_OF = {"phone_call": "call"}
+T = TypeVar("T")
 LONG = frozenset({"references", "legs"})
 
 
@@ -154,12 +156,18 @@ def wanted_version(request: Request) -> int | None:
     return int(text)
 
 
-async def read_json(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises Problem."""
+def after_name(cursor: str | None) -> tuple[str, UUID] | None:
+    """Where the last page of a list by name ended. Raises Problem."""
+    return _after(cursors.unpack, cursor)
+
+
+def after_moment(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """Where the last page of a list by time ended. Raises Problem."""
+    return _after(cursors.read_cursor, cursor)
+
+
+def _after(read: Callable[[str], T], cursor: str | None) -> T | None:
     try:
-        given = json.loads(await request.body())
-    except (ValueError, RecursionError) as error:
-        raise Problem("invalid", f"The body is no JSON: {str(error)[:200]}.", status=400) from None
-    if not isinstance(given, dict):
-        raise Problem("invalid", "The body must be a JSON object.", errors=[("", "must be an object")])
-    return given
+        return read(cursor) if cursor else None
+    except ValueError as error:
+        raise Problem("invalid", "This cursor is not one of ours.", errors=[("cursor", str(error))]) from None

@@ -7,27 +7,37 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from daemon.api.problems import Problem
-from daemon.api.shapes import interaction_json, time_json
+from daemon.api.shapes import after_moment, interaction_json, time_json
 from daemon.auth import serving_of, viewer_of
+from daemon.cursors import write_cursor
+from daemon.filters import LIMIT_MAX
+from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue
 from storage import chains, feed, lists, people, quarantine, sources
 from storage.people import User
 from storage.sources import SourceRow
 
 router = APIRouter(tags=["system"])
-MEMBERS_MAX = 1000
 EVENTS_MAX = 200
 
 
 @router.get("/chains/{chain_id}")
-async def read_chain(request: Request, chain_id: UUID) -> JSONResponse:
+async def read_chain(
+    request: Request,
+    chain_id: UUID,
+    cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_MAX,
+) -> JSONResponse:
     """A chain and its members in time order; the id of a merged chain leads to the one it went into."""
-    serving = serving_of(request)
+    serving, after = serving_of(request), after_moment(cursor)
+    kinds = tuple(shown_kinds(serving.settings.features))
     async with serving.database.connection() as db:
         final = await chains.final(db, chain_id)
         if final is None:
             raise Problem("not_found", "There is no such chain.")
-        found = await lists.page(db, lists.Filter(chain_id=final, oldest_first=True, limit=MEMBERS_MAX))
+        wanted = lists.Filter(types=kinds, chain_id=final, oldest_first=True, after=after, limit=limit + 1)
+        found = await lists.page(db, wanted) if kinds else []
+        more, found = len(found) > limit, found[:limit]
     first = interaction_json(found[0], serving.public_url, full=False) if found else {}
     return JSONResponse(
         {
@@ -37,6 +47,7 @@ async def read_chain(request: Request, chain_id: UUID) -> JSONResponse:
             "subject": first.get("subject"),
             "continues": None,
             "items": [interaction_json(one, serving.public_url, full=False) for one in found],
+            "next": write_cursor(found[-1].occurred_at, found[-1].id) if more else None,
         }
     )
 

@@ -71,7 +71,7 @@ def read_participants(given: Sequence[tuple[Role, str, str, UUID | None]], regio
 
 async def admit(db: Connection, draft: Draft, settings: IntakeSettings, now: datetime) -> UUID:
     """Writes a draft within the caller's transaction; returns the id of the new interaction."""
-    at = draft.occurred_at or now
+    at, text = draft.occurred_at or now, str(draft.block.get("text") or "")
     interaction_id = uuid7(at, uuid4().bytes)
     participants = read_participants(draft.participants, settings.region)
     known = await addresses.claim(db, {p.key for p in participants if p.key})
@@ -79,11 +79,11 @@ async def admit(db: Connection, draft: Draft, settings: IntakeSettings, now: dat
     new = Interaction(
         id=interaction_id, kind=draft.kind, direction=draft.direction, occurred_at=at, chain_id=chain_id,
         topic=draft.topic, description=draft.description, comment=draft.comment, importance=draft.importance,
-        excerpt=excerpt(draft.description), author_id=draft.author_id,
+        excerpt=excerpt(text or draft.description), author_id=draft.author_id,
         responsible_id=draft.responsible_id or draft.author_id, based_on_id=draft.based_on_id,
         external_ref=draft.external_ref, reviewed=draft.reviewed, reviewed_at=now if draft.reviewed else None,
         reviewed_by=draft.author_id if draft.reviewed else None, tags=draft.tags, extra=draft.extra,
-        block=_block(draft), participants=participants, link=link, body_text=str(draft.block.get("text") or ""),
+        block=_block(draft), participants=participants, link=link, body_text=text,
     )  # fmt: skip
     await chains.extend(db, [new])
     await records.add_all(db, [new], known)
@@ -103,6 +103,8 @@ async def change(
         participants = read_participants(edit.participants, settings.region)
         known = await addresses.claim(db, {p.key for p in participants if p.key})
         await edits.put_participants(db, interaction_id, participants, known)
+    if "description" in edit.fields:
+        await edits.set_excerpt(db, interaction_id, excerpt(str(edit.fields["description"] or "")))
     await search.index_these(db, [interaction_id])
     await feed.add(db, [feed.Change("interaction.updated", interaction_id)])
     return True

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from interactions.records import Json
 from storage import idempotency
 from storage.database import Connection, Database
 
 HASH = b"h" * 32
-ANSWER = {"id": "1", "topic": "Консультация", "participants": [{"role": "subscriber"}]}
+ANSWER: Json = {"id": "1", "topic": "Консультация", "participants": [{"role": "subscriber"}]}
 
 
 async def test_a_new_key_is_ours(database: Database) -> None:
