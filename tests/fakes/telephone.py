@@ -8,7 +8,7 @@ anything but a 2xx, or a 503 that says when to come again.
 import asyncio
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -72,6 +72,10 @@ def sms(number: int) -> list[Message]:
     return [_message(f"msg-{key}", "sms", key, text)]
 
 
+def _web() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(POST_SECONDS))
+
+
 @dataclass
 class Telephone:
     """Posts messages to whoever `url` names at the moment; None means that nobody listens."""
@@ -99,9 +103,21 @@ class Telephone:
                 await asyncio.sleep(self.rng.uniform(0, PAUSE_SECONDS))
 
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(POST_SECONDS)) as web,
+            _web() as web,
             asyncio.TaskGroup() as group,
         ):
+            for _ in range(at_once):
+                group.create_task(worker(web))
+
+    async def post_all(self, messages: Sequence[Message], at_once: int = 8) -> None:
+        """Posts these, in their order, several at a time."""
+        waiting = iter(messages)
+
+        async def worker(web: aiohttp.ClientSession) -> None:
+            for one in waiting:
+                await self.post(web, one)
+
+        async with _web() as web, asyncio.TaskGroup() as group:
             for _ in range(at_once):
                 group.create_task(worker(web))
 

@@ -51,7 +51,7 @@ async def test_killed_a_hundred_times_it_loses_nothing_and_doubles_nothing() -> 
             await daemon.start()
             enough.set()
             await calls
-            database = await reading.finish()
+            database = await reading.finish(FINISH_SECONDS)
 
             print(f"\nseed {SEED}, {len(mailboxes)} first reads of {MAILS} mails: {reading.story}")
             await reading.check(database)
