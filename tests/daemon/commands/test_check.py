@@ -1,0 +1,181 @@
+"""`ringmail check`: everything is tried, each thing says how it is and what to do, the worst decides the exit code."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from storage.database import Connection
+from tests.fakes.command import Ringmail, Said, ask
+from tests.fakes.dovecot import Dovecot, free_ports
+from tests.fakes.postgres import Cluster
+
+PBX = {"name": "pbx", "type": "generic", "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+
+
+def items(said: Said) -> dict[str, dict[str, Any]]:
+    return {one["name"]: one for one in said.json["items"]}
+
+
+def states(said: Said) -> dict[str, str]:
+    return {name: one["state"] for name, one in items(said).items()}
+
+
+@pytest.fixture
+def free(ringmail: Ringmail) -> dict[str, str]:
+    """Where nobody listens."""
+    return {"listen": f"127.0.0.1:{free_ports(1)[0]}"}
+
+
+def test_a_small_configuration_is_fine_with_warnings(ringmail: Ringmail, free: dict[str, str]) -> None:
+    ringmail.configure(http=free, public_url="https://crm.example.org", telephony=[PBX])
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 0
+    assert said.json["ok"] is True
+    # The tests' own server is careless on purpose.
+    assert states(said) == {
+        "configuration": "ok", "login.secret_key": "warning", "data_dir": "ok", "database": "warning", "tables": "ok",
+        "http.listen": "ok", "telephony pbx": "ok", "users": "warning",
+    }  # fmt: skip
+    assert "https://crm.example.org/hooks/pbx, signed" in items(said)["telephony pbx"]["means"]
+    assert "fsync = off" in items(said)["database"]["means"]
+    assert "ringmail user add" in items(said)["users"]["remedy"]
+
+
+def test_mistakes_are_items_and_3(ringmail: Ringmail) -> None:
+    ringmail.configure(timezone="Mars", langauge="ru")
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 3
+    assert states(said) == {"timezone": "broken", "langauge": "broken"}
+
+
+def test_what_is_not_built_yet_is_said_plainly(ringmail: Ringmail, free: dict[str, str]) -> None:
+    mango = {"name": "mango", "type": "mango", "api_key": "k" * 20, "api_salt": "s" * 20}
+    ringmail.configure(http=free, telephony=[mango], mail={"never_log": ["bank.example"]})
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 0
+    assert states(said)["mail.never_log"] == "not built"
+    assert "WILL be stored" in items(said)["mail.never_log"]["means"]
+    assert states(said)["telephony mango"] == "not built"
+
+
+def test_people_who_are_no_users_are_warnings(ringmail: Ringmail, free: dict[str, str]) -> None:
+    ringmail.configure(
+        http=free, telephony=[{**PBX, "lines": {"+74951234567": "Anna@example.org", "101": "b@example.org"}}]
+    )
+    ringmail("user", "add", "anna@example.org")
+
+    found = items(ringmail("check", "--json"))
+
+    assert found["users"]["state"] == "ok"
+    assert found["telephony pbx: lines 101"]["remedy"] == "ringmail user add b@example.org"
+    assert "telephony pbx: lines +74951234567" not in found
+
+
+def test_an_unsigned_source_shows_its_address_without_the_secret(ringmail: Ringmail, free: dict[str, str]) -> None:
+    ringmail.configure(http=free, telephony=[{**PBX, "allow_unsigned": True}])
+
+    said = ringmail("check")
+
+    assert "/hooks/pbx/SECRET" in said.out
+    assert "MfKQ9r8" not in said.out
+
+
+def test_a_database_that_is_away_is_a_peer_and_the_rest_is_looked_at(ringmail: Ringmail, free: dict[str, str]) -> None:
+    ringmail.configure(http=free, database={"dsn": "postgresql://127.0.0.1:1/ringmail"}, telephony=[PBX])
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 4
+    assert states(said)["database"] == "broken"
+    assert "telephony pbx" in states(said)
+
+
+def test_tables_of_a_newer_version_are_broken_and_nothing_is_changed(
+    ringmail: Ringmail, free: dict[str, str], cluster: Cluster
+) -> None:
+    async def newer(db: Connection) -> None:
+        await db.execute("INSERT INTO schema_migration VALUES (9999, '9999_later', 'x')")
+
+    ringmail.configure(http=free)
+    asyncio.run(ask(ringmail.dsn, newer))
+    said = ringmail("check", "--json")
+    ringmail.dsn = empty = cluster.clone("template0")
+    ringmail.configure(http=free)
+
+    fresh = ringmail("check", "--json")
+
+    tables = asyncio.run(
+        ask(empty, lambda db: db.fetchval("SELECT count(*) FROM pg_class WHERE relname = 'interaction'"))
+    )
+    cluster.drop(empty)
+    assert said.code == 1
+    assert "newer than this program" in str(said.json)
+    assert fresh.code == 0
+    assert "still to be applied" in items(fresh)["tables"]["means"]
+    assert tables == 0
+
+
+def test_online_asks_the_public_address(ringmail: Ringmail, free: dict[str, str]) -> None:
+    ringmail.configure(http=free)
+
+    said = ringmail("check", "--online", "--json")
+
+    assert said.code == 4
+    assert states(said)["public_url"] == "broken"
+
+
+def test_a_folder_that_cannot_be_written_is_broken(ringmail: Ringmail, free: dict[str, str]) -> None:
+    (ringmail.folder / "file").write_text("")
+    ringmail.configure(http=free, data_dir="file/data")
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 1
+    assert states(said)["data_dir"] == "broken"
+
+
+# Mail servers
+
+
+@pytest.mark.peer("dovecot")
+def test_a_mailbox_that_lets_us_in_is_ok(ringmail: Ringmail, free: dict[str, str], dovecot: Dovecot) -> None:
+    ringmail.configure(http=free, mailbox=[ringmail.mailbox(dovecot, dovecot.new_user())])
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 0
+    assert "folders to read: INBOX" in items(said)["mailbox sales"]["means"]
+
+
+@pytest.mark.peer("dovecot")
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"password": "wrong password"}, "password"),
+        ({"imap": "imaps://no-such-host.invalid"}, "no-such-host.invalid"),
+        ({"imap": "imap://localhost:1"}, "localhost:1"),
+        ({"tls_ca": ""}, "certificate"),
+    ],
+    ids=["password", "host", "port", "self-signed"],
+)
+def test_a_mailbox_that_does_not_is_4_and_says_why(
+    ringmail: Ringmail, free: dict[str, str], dovecot: Dovecot, change: dict[str, str], words: str
+) -> None:
+    good = ringmail.mailbox(dovecot, dovecot.new_user(), "good")
+    ringmail.configure(http=free, mailbox=[{**ringmail.mailbox(dovecot, dovecot.new_user()), **change}, good])
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 4
+    assert states(said)["mailbox sales"] == "broken"
+    assert words in items(said)["mailbox sales"]["means"]
+    assert items(said)["mailbox sales"]["remedy"]
+    assert states(said)["mailbox good"] == "ok"
+    assert "wrong password" not in said.out
