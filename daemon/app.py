@@ -13,7 +13,6 @@ A loop that fails says so and goes on; nothing that a mailbox or provider does e
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 
@@ -58,7 +57,7 @@ class App:
         self.failure: Exception | None = None
         self.url = ""
         self.serving: Serving
-        self._listener: socket.socket
+        self._opened: contextlib.AsyncExitStack  # what `start` opened, closed the other way round
         self._embedded: EmbeddedServer | None = None
         self._database: Database
         self._workers = Workers()
@@ -73,26 +72,24 @@ class App:
         settings = self.settings
         taking = receivers(settings)
         self._mailboxes = self._build_mailboxes(settings)
-        self._listener = bind(settings.http.listen)
-        host, port = self._listener.getsockname()[:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        try:
-            dsn = await self._open_server()
+        async with contextlib.AsyncExitStack() as opened:
+            listener = opened.enter_context(bind(settings.http.listen))
+            host, port = listener.getsockname()[:2]
+            self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            dsn = await self._open_server(opened)
             self._database = await Database.open(dsn, pooler=settings.database.pooler, size=POOL_SIZE)
+            opened.push_async_callback(self._database.close)
+            opened.push_async_callback(self._workers.stop)
             await self._workers.start()
-        except BaseException:
-            self._listener.close()
-            if self._embedded is not None:
-                await self._embedded.stop()
-            raise
-        blobs = blobs_of(settings)
-        desk = Desk(self._database, blobs, intake_settings(settings), self._workers.parse)
-        journal = journals.Journal(self._database)
-        public_url = settings.public_url or self.url
-        self.serving = Serving(settings, self._database, desk, journal, blobs, taking, public_url)
-        self._supervisor = Supervisor(self._database, self._sources(), self._intake_for, self._lease_seconds)
-        self._server = make_server(build(self.serving))
-        self._begin("server", self._server.serve(sockets=[self._listener]))
+            blobs = blobs_of(settings)
+            desk = Desk(self._database, blobs, intake_settings(settings), self._workers.parse)
+            journal = journals.Journal(self._database)
+            public_url = settings.public_url or self.url
+            self.serving = Serving(settings, self._database, desk, journal, blobs, taking, public_url)
+            self._supervisor = Supervisor(self._database, self._sources(), self._intake_for, self._lease_seconds)
+            self._server = make_server(build(self.serving))
+            self._opened = opened.pop_all()
+        self._begin("server", self._server.serve(sockets=[listener]))
         LOG.info("listening", url=self.url)
         self._begin("prepare", self._prepare())
 
@@ -106,11 +103,7 @@ class App:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(STOP_SERVER_SECONDS):
                 await serving
-        await self._workers.stop()
-        await self._database.close()
-        if self._embedded is not None:
-            await self._embedded.stop()
-        self._listener.close()
+        await self._opened.aclose()
 
     async def reload(self, settings: Settings) -> list[str]:
         """Works by another configuration from now on. Returns what takes a restart. Raises Refused or StorageError, and
@@ -136,10 +129,11 @@ class App:
 
     # ---- building
 
-    async def _open_server(self) -> str:
+    async def _open_server(self, opened: contextlib.AsyncExitStack) -> str:
         if not self.settings.database.is_embedded:
             return self.settings.database.dsn.reveal()
         self._embedded = await EmbeddedServer.start(self.settings.data_dir)
+        opened.push_async_callback(self._embedded.stop)
         return self._embedded.dsn
 
     def _build_mailboxes(self, settings: Settings) -> dict[str, tuple[Mailbox, Source]]:
