@@ -73,7 +73,7 @@ def routes(serving: Serving) -> FastAPI:
         ],
     )  # fmt: skip
     app.state.serving = serving
-    for router in (records.router, contacts.router, system.router, undo.router):
+    for router in (records.router, contacts.router, subjects.router, system.router, undo.router):
         app.include_router(router, prefix=API)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(files("daemon.web") / "static")), name="static")

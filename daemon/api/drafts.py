@@ -113,6 +113,7 @@ class InteractionIn(BaseModel):
     external_ref: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)] | None = None
     chain_id: UUID | None = None
     based_on_id: UUID | None = None
+    subject_id: UUID | None = None
     tags: Tags = ()
     extra: Block = {}
     participants: Participants = []
@@ -125,8 +126,8 @@ class InteractionIn(BaseModel):
     def _says_something(self) -> "InteractionIn":
         if not self.topic.strip() and not any(p.display_name.strip() or p.address.strip() for p in self.participants):
             raise ValueError("needs a topic, or one participant with any text")
-        if self.chain_id is not None and self.based_on_id is not None:
-            raise ValueError("takes one of chain_id and based_on_id")
+        if sum(one is not None for one in (self.chain_id, self.based_on_id, self.subject_id)) > 1:
+            raise ValueError("takes one of chain_id, based_on_id and subject_id")
         return self
 
     @property
@@ -168,6 +169,7 @@ class InteractionEdit(BaseModel):
     importance: Importance = Importance.NORMAL
     responsible_id: UUID | None = None
     reviewed: bool = False
+    subject_id: UUID | None = None
     review_after: Moment | None = None
     tags: Tags | None = None
     extra: Block | None = None

@@ -17,6 +17,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
+from daemon import subjects
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
@@ -246,9 +247,14 @@ async def _find(db: Connection, serving: Serving, interaction_id: UUID) -> Inter
 async def _add(db: Connection, serving: Serving, given: InteractionIn, by: UUID | None) -> UUID:
     await _need_contacts(db, given.contacts())
     try:
-        return await manual.admit(db, given.draft(by), serving.desk.settings, datetime.now(UTC))
+        new_id = await manual.admit(db, given.draft(by), serving.desk.settings, datetime.now(UTC))
+        if given.subject_id is not None:
+            await subjects.move(db, new_id, given.subject_id, by)
+        return new_id
     except NotFound as error:
-        path = "based_on_id" if given.based_on_id else "chain_id"
+        path = next(
+            name for name in ("based_on_id", "subject_id", "chain_id") if getattr(given, name) or name == "chain_id"
+        )
         raise Problem("invalid", f"This can't be added: {error}.", errors=[(path, str(error))]) from None
 
 
@@ -260,9 +266,18 @@ async def _change(
     edit = given.edit()
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
         await _refuse(db, which)
+    if "subject_id" in given.model_fields_set:
+        await _move(db, which, given.subject_id, by)
     if ("topic" in edit.fields or edit.participants is not None) and not await edits.says_something(db, which):
         what = "needs a topic, or one participant with any text"
         raise Problem("invalid", f"An interaction {what}.", errors=[("", what)])
+
+
+async def _move(db: Connection, which: UUID, subject_id: UUID | None, by: UUID | None) -> None:
+    try:
+        await subjects.move(db, which, subject_id, by)
+    except NotFound as error:
+        raise Problem("invalid", f"This can't be: {error}.", errors=[("subject_id", str(error))]) from None
 
 
 async def _refuse(db: Connection, interaction_id: UUID) -> None:

@@ -1,8 +1,8 @@
 """Subjects over HTTP: deals, claims, campaigns and kinds of the user's own.
 
-    POST /subjects   with from_interaction_id or from_chain_id every member of the chain gets the subject, and all
-                     participants are copied
-    PATCH            a merge patch; a state other than "open" closes the subject now
+POST /subjects   with from_interaction_id or from_chain_id every member of the chain gets the subject, and all
+                 participants are copied
+PATCH            a merge patch; a state other than "open" closes the subject now
 """
 
 from typing import Annotated, Any, Literal
@@ -13,8 +13,9 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from daemon import subjects as acts
-from daemon.api.drafts import Block, Line, storable_text
+from daemon.api.drafts import Block, Line
 from daemon.api.problems import Problem
+from daemon.api.repeats import once
 from daemon.api.shapes import contact_brief, etag, named_json, participant_json, time_json, wanted_version
 from daemon.auth import serving_of, viewer_of
 from interactions.records import JsonValue
@@ -41,8 +42,8 @@ def _url(text: str) -> str:
 
 
 Kind = Annotated[str, AfterValidator(_kind)]
-Url = Annotated[str, Field(max_length=2000), AfterValidator(storable_text), AfterValidator(_url)]
-Ref = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable_text)]
+Url = Annotated[Line, AfterValidator(_url)]
+Ref = Annotated[Line, Field(min_length=1, max_length=200)]
 Title = Annotated[Line, Field(min_length=1)]
 
 
@@ -110,21 +111,23 @@ async def list_subjects(
 @router.post("/subjects", status_code=201)
 async def add_subject(request: Request, given: SubjectIn) -> Response:
     """A new subject."""
-    serving, viewer = serving_of(request), viewer_of(request)
+    viewer = viewer_of(request)
     new = NewSubject(
         uuid4(), given.kind, given.title, given.state, given.responsible_id or viewer.user_id, given.client_id,
         given.due_at, given.external_ref, given.url, given.extra,
     )  # fmt: skip
 
-    async def work(db: Connection) -> None:
+    async def make(db: Connection) -> dict[str, JsonValue]:
         await _need_contacts(db, given.contacts())
         await acts.add(
             db, new, interaction_id=given.from_interaction_id, chain_id=given.from_chain_id, by=viewer.user_id
         )
+        found = await subjects.find(db, new.id)
+        assert found is not None
+        return subject_json(found)
 
-    await serving.database.in_transaction(work)
-    async with serving.database.connection() as db:
-        return await _answer(db, new.id, 201)
+    body = await once(request, make)
+    return JSONResponse(body, 201, {"Location": f"/api/v1/subjects/{body['id']}", "ETag": etag(1)})
 
 
 @router.get("/subjects/{subject_id}")
@@ -153,11 +156,11 @@ async def change_subject(request: Request, subject_id: UUID, given: SubjectEdit)
         return await _answer(db, subject_id)
 
 
-async def _answer(db: Connection, subject_id: UUID, status: int = 200) -> Response:
+async def _answer(db: Connection, subject_id: UUID) -> Response:
     found = await subjects.find(db, subject_id)
     if found is None:
         raise Problem("not_found", "There is no such subject.")
-    return JSONResponse(subject_json(found), status, {"ETag": etag(found.version)})
+    return JSONResponse(subject_json(found), 200, {"ETag": etag(found.version)})
 
 
 async def _need_contacts(db: Connection, ids: set[UUID]) -> None:
