@@ -22,7 +22,12 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         lines = {phone_key(number, settings.default_region): user for number, user in phone.lines.items()}
         known = {key: user for key, user in lines.items() if key is not None}
         sources[phone.name] = SourceSettings(
-            phone.name, None, known, dict(phone.extensions), review_answered=phone.review_answered
+            phone.name,
+            None,
+            known,
+            dict(phone.extensions),
+            review_answered=phone.review_answered,
+            keep_internal=phone.internal_calls == "keep",
         )
         own.update(known)
     return IntakeSettings(

@@ -37,11 +37,14 @@ class MailArrived:
 
 @dataclass(frozen=True, slots=True)
 class CallChanged:
-    """One fact about a call. `call_key` names the call at its source; `dedup_key` names the event, so that the
-    same event sent twice is one. `at` is the provider's time, or None where it sends none.
+    """One fact about a call. `call_key` names the call at its source and `aliases` are other names of the same call;
+    `dedup_key` names the event, so that the same event sent twice is one. `at` is the provider's time, or None where it
+    sends none.
 
-    `event` is one of `ringing`, `answered`, `ended`. Numbers are as the provider wrote them.
-    """
+    `event` is one of `ringing`, `machine` (a menu, a queue or an answering machine took it), `answered` (by a person),
+    `left` (one leg ended), `ended`, `noted` (something about it, whatever its state). Numbers are as the provider wrote
+    them. `leg` names one telephone's part in the call; `taken_from` is the leg it was transferred from. `recordings` are links, or the provider's own names of recordings. `is_final` marks what a report of the whole call
+    says: it is believed before what was said while the call went on."""
 
     source: str
     call_key: str
@@ -56,6 +59,11 @@ class CallChanged:
     answered_by: str = ""
     cause: str = ""
     extra: Json = field(default_factory=dict)
+    leg: str = ""
+    aliases: tuple[str, ...] = ()
+    taken_from: str = ""
+    recordings: tuple[str, ...] = ()
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from interactions.arrivals import CallChanged, SmsStatusChanged
 from interactions.records import Direction
@@ -36,6 +37,11 @@ async def add_events(db: Connection, events: Sequence[CallChanged]) -> None:
                 "answered_by": one.answered_by,
                 "cause": one.cause,
                 "extra": dict(one.extra),
+                "leg": one.leg,
+                "aliases": list(one.aliases),
+                "taken_from": one.taken_from,
+                "recordings": list(one.recordings),
+                "is_final": one.is_final,
             }
             for one in events
         ],
@@ -62,9 +68,37 @@ async def events_of(db: Connection, source: str, call_keys: Sequence[str]) -> di
                 answered_by=event["answered_by"],
                 cause=event["cause"],
                 extra=event["extra"],
+                # what follows is missing in events of the first release
+                leg=event.get("leg", ""),
+                aliases=tuple(event.get("aliases", ())),
+                taken_from=event.get("taken_from", ""),
+                recordings=tuple(event.get("recordings", ())),
+                is_final=event.get("is_final", False),
             )
         )
     return found
+
+
+# What people wrote about the one that is given up goes over where the other has nothing.
+TAKE_OVER = """
+UPDATE interaction SET topic = CASE WHEN interaction.topic = '' THEN lost.topic ELSE interaction.topic END,
+    description = CASE WHEN interaction.description = '' THEN lost.description ELSE interaction.description END,
+    comment = coalesce(interaction.comment, lost.comment),
+    tags = array(SELECT DISTINCT unnest(interaction.tags || lost.tags) ORDER BY 1)
+FROM interaction lost WHERE interaction.id = $2 AND lost.id = $1 AND lost.deleted_at IS NULL
+"""
+
+GIVE_UP = """
+UPDATE interaction SET deleted_at = now(), updated_at = now(), version = version + 1,
+    block = block || jsonb_build_object('merged_into', $2::text)
+WHERE id = $1 AND deleted_at IS NULL RETURNING id
+"""
+
+
+async def give_up(db: Connection, lost: UUID, kept: UUID) -> bool:
+    """Buries the record of a call that turned out to be another's; says whether it was there to be buried."""
+    await db.execute(TAKE_OVER, lost, kept)
+    return await db.fetchval(GIVE_UP, lost, str(kept)) is not None
 
 
 ADD_STATUSES = """

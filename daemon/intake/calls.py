@@ -1,4 +1,8 @@
-"""Calls and SMS: store what came, fold all that is known of each, write the record as it stands now."""
+"""Calls and SMS: store what came, fold all that is known of each, write the record as it stands now.
+
+A call may have several names at its source; an event that says so joins their records. Calls among ourselves leave no
+record unless the source wants them (`internal_calls`); their events are stored all the same.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +21,7 @@ from interactions.admission import (
     sms_participants,
 )
 from interactions.arrivals import CallChanged, SmsArrived, SmsStatusChanged
-from interactions.calls import Call, merge
+from interactions.calls import Call, group_keys, joined, merge
 from interactions.records import Direction, Interaction, Key, Link, sane_time
 from interactions.sms import merge_status, segments
 from storage import addresses, calls, chains, feed, origins, records
@@ -32,27 +36,55 @@ async def admit_calls(
     """Admits changes of calls within the caller's transaction; returns how many calls were new."""
     if not events:
         return 0
-    at = {one.call_key: sane_time(one.at or one.received_at, now) for one in reversed(events)}
-    wanted = {key.encode(): call_id_of(source, key, moment) for key, moment in at.items()}
-    ids = await origins.claim(db, f"call:{source}", wanted)
+    keys = await _claim(db, source, events, now)
     await calls.add_events(db, events)
-    stored = await calls.events_of(db, source, sorted(at))
-    folded = {key: merge(found) for key, found in stored.items()}
+    stored = await calls.events_of(db, source, sorted(key for some in keys.values() for key in some))
+    folded = {one: merge(event for key in some for event in stored[key]) for one, some in keys.items()}
 
     ours = await our_side(db, settings, source, now)
-    keys = {p.key for call in folded.values() for p in call_participants(call, ours) if p.key}
-    known = await addresses.claim(db, keys)
-    there = await records.which_exist(db, list(ids.values()))
+    wanted = {p.key for call in folded.values() for p in call_participants(call, ours) if p.key}
+    known = await addresses.claim(db, wanted)
+    there = await records.which_exist(db, list(keys))
     created = 0
-    for key, call in folded.items():
-        decided = decide_call(ids[key.encode()], source, key, call, known, ours, now)
-        if decided.id in there:
-            await records.update_call(db, decided, known, now)
-        else:
+    for interaction_id, call in folded.items():
+        is_new = interaction_id not in there
+        if is_new and call.direction is Direction.INTERNAL and not settings.source(source).keep_internal:
+            continue
+        decided = decide_call(interaction_id, source, keys[interaction_id][0], call, known, ours, now)
+        if is_new:
             await _add(db, decided, known, settings)
             created += 1
-        await feed.add(db, _changes(decided, call, decided.id not in there))
+        else:
+            await records.update_call(db, decided, known, now)
+        await feed.add(db, _changes(decided, call, is_new))
     return created
+
+
+async def _claim(db: Connection, source: str, events: Sequence[CallChanged], now: datetime) -> dict[UUID, list[str]]:
+    """The records that these events belong to, each with all names of its call. Names that turn out to be one call lead
+    to the older record from now on; the younger is given up."""
+    space = f"call:{source}"
+    groups = group_keys(events)
+    wanted: dict[bytes, UUID] = {}
+    for group in groups:
+        first = next(one for one in events if one.call_key in group)
+        wanted_id = call_id_of(source, group[0], sane_time(first.at or first.received_at, now))
+        wanted |= {key.encode(): wanted_id for key in group}
+    ids = await origins.claim(db, space, wanted)
+    held = await origins.keys_of(db, space, set(ids.values()))
+    lost: dict[UUID, UUID] = {}
+    for same in joined([[ids[key.encode()] for key in group] for group in groups]):
+        if len(same) > 1:
+            there = await records.which_exist(db, same)
+            kept = min(there or same)  # ids grow with time
+            lost |= {one: kept for one in same if one != kept}
+    if lost:
+        await origins.redirect(db, space, lost)
+    for one, kept in lost.items():
+        held[kept] += held.pop(one)
+        if await calls.give_up(db, one, kept):
+            await feed.add(db, [feed.Change("interaction.deleted", one, {"merged_into": str(kept)})])
+    return {one: sorted(key.decode() for key in some) for one, some in held.items()}
 
 
 def _changes(decided: Interaction, call: Call, is_new: bool) -> list[feed.Change]:

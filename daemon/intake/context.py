@@ -21,6 +21,7 @@ class SourceSettings:
     lines: Mapping[Key, str | None] = field(default_factory=dict)
     extensions: Mapping[str, str | None] = field(default_factory=dict)
     review_answered: bool = True
+    keep_internal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,9 @@
-"""Calls as text tables of events: any order and any repetition gives the same call.
-
-A line of a table: `time event field=value …`. Times are minutes and seconds after 09:00; `users` are joined by commas.
-"""
+"""Calls as text tables of events: any order and any repetition gives the same call."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,28 +12,7 @@ from hypothesis import strategies as st
 from interactions.arrivals import CallChanged
 from interactions.calls import USERS_MAX, Call, merge
 from interactions.records import Direction
-
-START = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-
-def at(text: str) -> datetime:
-    minutes, seconds = text.split(":")
-    return START + timedelta(minutes=int(minutes), seconds=int(seconds))
-
-
-def events_of(table: str) -> list[CallChanged]:
-    found = []
-    for n, line in enumerate(one for one in table.strip().splitlines() if one.strip()):
-        time, event, *words = line.split()
-        values: dict[str, Any] = dict(word.split("=", 1) for word in words)
-        if "direction" in values:
-            values["direction"] = Direction(values["direction"])
-        if "users" in values:
-            values["users"] = tuple(values["users"].split(","))
-        received = at(values.pop("received", time))
-        found.append(CallChanged("main", "1", values.pop("key", f"{n}"), event, received, at(time), **values))
-    return found
-
+from tests.fakes.call_tables import START, at, events_of
 
 MISSED = """
     00:00 ringing direction=incoming from_number=84956329816 to_number=74951234567 users=101,102
@@ -280,6 +255,7 @@ def test_the_block_has_every_field_and_its_times_in_utc() -> None:
         "line": "74951234567",
         "answered_by": None,
         "cause": "normalClearing",
+        "missed_reason": None,
         "legs": [],
         "transfers": [],
         "recordings": [],

@@ -12,7 +12,7 @@ from tests.fakes.arrivals import START, call
 
 FULL = call(
     "c1", "answered", number="(495) 632-98-16", users=("101", "анна@example.org"), answered_by="101", cause="normal",
-    extra={"line": ["a", 1, None]},
+    extra={"line": ["a", 1, None]}, leg="l1", aliases=("c0",), taken_from="l0", recordings=("r1",), is_final=True,
 )  # fmt: skip
 
 

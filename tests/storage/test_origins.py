@@ -51,3 +51,16 @@ async def test_two_batches_with_the_same_keys_in_other_orders_both_end_with_one_
     )
 
     assert one == other
+
+
+async def test_redirected_keys_lead_to_the_other_and_are_all_found(database: Database) -> None:
+    one, other, apart = (uuid4() for _ in range(3))
+    async with database.connection() as db:
+        await origins.claim(db, "call:main", {b"a": one, b"b": other, b"c": other, b"d": apart})
+        await origins.claim(db, "call:spare", {b"b": other})
+
+        await origins.redirect(db, "call:main", {other: one})
+
+        assert await origins.keys_of(db, "call:main", [one, other]) == {one: [b"a", b"b", b"c"], other: []}
+        assert await origins.claim(db, "call:main", {b"b": uuid4()}) == {b"b": one}
+        assert await origins.keys_of(db, "call:spare", [other]) == {other: [b"b"]}
