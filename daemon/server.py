@@ -130,7 +130,7 @@ async def _down(request: Request, error: Any) -> Response:
 
 async def _http(_: Request, error: Any) -> Response:
     code = {404: "not_found", 405: "invalid", 413: "too_large"}.get(error.status_code, "invalid")
-    detail = "There is nothing here." if error.status_code == 404 else HTTPStatus(error.status_code).phrase
+    detail = "There is nothing here." if error.status_code == 404 else f"{HTTPStatus(error.status_code).phrase}."
     return problem_response(Problem(code, detail, status=error.status_code, headers=error.headers))
 
 
@@ -218,6 +218,11 @@ class Patient(HttpToolsProtocol):
             if self._bytes > HEADER_BYTES_MAX:
                 self._stop_waiting()
                 self.send_400_response("The headers are too large.")
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._timer is None:
+            self._wait()
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
