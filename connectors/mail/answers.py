@@ -39,6 +39,16 @@ class FolderState:
 
 
 @dataclass(frozen=True, slots=True)
+class FolderStatus:
+    """A folder as STATUS tells it without opening it; `raw` is its name on the wire. What is left out is None, or 0."""
+
+    raw: bytes
+    uidvalidity: int
+    uidnext: int | None
+    messages: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """One mail of an answer. What the server left out is None; `body` was asked for or is None too."""
 
@@ -79,6 +89,20 @@ def read_state(responses: Sequence[Response]) -> FolderState:
         codes.get(b"UIDNEXT") or None,
         exists,
         codes.get(b"HIGHESTMODSEQ") or None,
+    )
+
+
+def read_status(response: Response, peer: str) -> FolderStatus | None:
+    """`* STATUS name (MESSAGES 231 UIDNEXT 44292)`."""
+    tokens = parse(response, peer)
+    if len(tokens) < 3 or not isinstance(tokens[1], bytes) or not isinstance(tokens[2], list):
+        return None
+    items = pairs(tokens[2])
+    return FolderStatus(
+        tokens[1],
+        number(items.get(b"UIDVALIDITY"), UID_MAX) or 0,
+        number(items.get(b"UIDNEXT"), UID_MAX + 1) or None,
+        number(items.get(b"MESSAGES"), UID_MAX),
     )
 
 

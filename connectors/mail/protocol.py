@@ -5,7 +5,8 @@ is everything that touches bytes: its reader calls itself once per line and dies
 answer again with each line, drops what it did not ask for, and leaves commands waiting when the connection is lost.
 
     one command at a time      `run` sends it and returns its `Answer`: the result and the responses it asked for
-    what was not asked for     EXISTS, EXPUNGE, FETCH go to `unsolicited`, the newest `UNSOLICITED_MAX`; `changed` is set
+    what was not asked for     EXISTS, EXPUNGE, FETCH go to `unsolicited`, STATUS and LIST of other folders (NOTIFY) to
+                               `notices`; of each the newest `UNSOLICITED_MAX`; `changed` is set
     `+`                        sends the next chunk of the command (a literal, a SASL answer), or starts IDLE
     BYE, lost connection       fail what is waiting, at once, with the server's words
     timeout, cancelled, oddity close the connection: nobody knows any more which answer belongs to what
@@ -24,7 +25,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from aioimaplib import AUTH, CONNECTED, LOGOUT, NONAUTH, Command, Commands, IMAP4ClientProtocol
+from aioimaplib import AUTH, CONNECTED, LOGOUT, NONAUTH, SELECTED, Command, Commands, IMAP4ClientProtocol
 
 from connectors.base import ConnectorError, Unavailable
 from connectors.mail.arguments import Argument, chunks
@@ -39,8 +40,13 @@ CAPABILITIES_MAX = 500
 # Answers of one command together, beyond one literal of the largest size; each response counts for its own weight too.
 ANSWER_BYTES_MAX = 64 * 1024 * 1024
 RESPONSE_WEIGHT = 250
+NOTICE_BYTES_MAX = 4096
 
 _NEWS = (b"EXISTS", b"EXPUNGE", b"FETCH", b"VANISHED")
+_NOTICES = (b"STATUS", b"LIST")
+_OVERFLOW = b"* OK [NOTIFICATIONOVERFLOW]"  # the server stopped telling: RFC 5465 §5.8
+# Commands that aioimaplib does not know, and when they make sense.
+_MORE_STATES = {"NOTIFY": (AUTH, SELECTED)}
 
 
 @dataclass(slots=True)
@@ -90,6 +96,7 @@ class ImapProtocol(IMAP4ClientProtocol):
         self.quiet_seconds = quiet_seconds
         self.greeting: asyncio.Future[bytes] = loop.create_future()
         self.unsolicited: deque[tuple[bytes, bytes]] = deque(maxlen=UNSOLICITED_MAX)
+        self.notices: deque[Response] = deque(maxlen=UNSOLICITED_MAX)
         self.changed = asyncio.Event()
         self.broken: ConnectorError | None = None
         self._reader = ResponseReader(peer, literal_bytes_max)
@@ -166,13 +173,18 @@ class ImapProtocol(IMAP4ClientProtocol):
         if kind == b"CAPABILITY":
             self._take_capabilities(response.text[2:].split()[1:])
         pending = self._pending
-        if pending is not None and kind in pending.wanted:
+        is_overflow = response.text[: len(_OVERFLOW)].upper() == _OVERFLOW
+        if pending is not None and kind in pending.wanted and not is_overflow:
             pending.weight += response.size + RESPONSE_WEIGHT
             if pending.weight > ANSWER_BYTES_MAX + self._reader.literal_bytes_max:
                 raise Garbled(f"{self.peer} answers {pending.command.name} without end; the connection was closed")
             pending.answer.responses.append(response)
         elif kind in _NEWS:
             self.unsolicited.append((kind, response.text[2:100].split(None, 1)[0]))
+            self.changed.set()
+        elif is_overflow or kind in _NOTICES:
+            if response.size <= NOTICE_BYTES_MAX:
+                self.notices.append(response)
             self.changed.set()
 
     def _say_farewell(self, words: bytes) -> None:
@@ -300,16 +312,27 @@ class ImapProtocol(IMAP4ClientProtocol):
         """What the server told unasked since the last call, oldest first: kind and number."""
         told = list(self.unsolicited)
         self.unsolicited.clear()
-        if self.broken is None:
-            self.changed.clear()
+        self._settle()
         return told
+
+    def take_notices(self) -> list[Response]:
+        """What the server told unasked of folders since the last call, oldest first."""
+        told = list(self.notices)
+        self.notices.clear()
+        self._settle()
+        return told
+
+    def _settle(self) -> None:
+        if self.broken is None and not self.unsolicited and not self.notices:
+            self.changed.clear()
 
     def _begin(
         self, name: str, arguments: Sequence[Argument], wanted: Collection[bytes], prefix: str | None
     ) -> _Pending:
         if self.broken is not None:
             raise self.broken
-        if self.state not in Commands[name].valid_states:
+        states = _MORE_STATES.get(name) or Commands[name].valid_states
+        if self.state not in states:
             raise Unavailable(f"{name} makes no sense to {self.peer} in state {self.state}")
         command = Command(name, self.new_tag(), loop=self.loop)
         spoken = f"{prefix} {name}" if prefix else name

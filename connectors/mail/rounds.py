@@ -6,10 +6,16 @@ is one connection with its share of the folders:
     look at each folder        so that a total can be told
     round after round          live mail of each folder, then a few portions of its history, then the next folder,
                                so that a large folder holds up no small one; until none is behind
-    wait `poll_seconds`        in INBOX with IDLE where this connection may, else silent with a NOOP now and then
-    a round again              each folder is opened anew and searched, whatever IDLE said: it may have gone deaf
+    wait `poll_seconds`        and learn meanwhile, without opening them, which folders have changed (below)
+    a round again              each folder is opened anew and searched, whatever was told: servers go deaf
 
-While some folders are behind, INBOX is looked at in every round, the others that are done every `poll_seconds`.
+    a folder lies open         its news come by IDLE, where this connection may
+    NOTIFY (RFC 5465)          the server tells of all other folders too, new ones among them, while we idle
+    else a sweep               every `sweep_seconds`: LIST, and STATUS of each folder; one command with LIST-STATUS
+    neither, or no push        NOOP now and then, nothing is learned before the next round
+
+What has changed gets a turn at once. While some folders are behind, INBOX is looked at in every round, the others that
+are done every `poll_seconds`.
 
 `ok` is reported once every folder has been read to its end, and not before. A folder that the server refuses is parked
 for `PARK_SECONDS` and named in the report, the others go on; when all are parked, Unavailable is raised. Every other
@@ -17,21 +23,25 @@ trouble passes through.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from connectors.base import Intake, Report, Unavailable
+from connectors.mail.answers import FolderStatus, Listed
 from connectors.mail.folders import Folder
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
 from connectors.mail.sync import FolderSync
 
 PORTIONS_PER_TURN = 5
-RELIST_SECONDS = 300.0
 PARK_SECONDS = 900.0
 # Servers and address translators forget connections on which nothing is said for long.
 SILENCE_SECONDS_MAX = 240.0
 # Before IDLE is asked for again of a server that ended it by itself.
 IDLE_PAUSE_SECONDS = 1.0
+SWEEP_SECONDS = 15.0
+# A sweep that asks after each folder apart takes its time, so that no server sees us hurry.
+STATUS_EACH_SECONDS = 0.5
 PARKED_SHOWN_MAX = 5
 
 Progress = Callable[[], Awaitable[None]]
@@ -102,38 +112,53 @@ class Board:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often things are done. `sweep_seconds` None: nothing between the rounds."""
+
+    poll_seconds: float
+    sweep_seconds: float | None = None
+
+
 class Rounds:
-    """One connection and its share of the folders. `relist` renews the list of folders, if that is its business."""
+    """One connection and its share of the folders. `idles`: it may wait with IDLE, and with NOTIFY where offered;
+    `chosen` makes folders of what the server lists, if keeping that list is the business of this connection."""
 
     def __init__(
         self,
         session: ImapSession,
         board: Board,
         is_mine: Callable[[Folder], bool],
-        poll_seconds: float,
+        pace: Pace,
         idles: bool = False,
-        relist: Callable[[], Awaitable[Iterable[Folder]]] | None = None,
+        chosen: Callable[[Sequence[Listed]], Iterable[Folder]] | None = None,
     ) -> None:
         self._session = session
         self._board = board
         self._is_mine = is_mine
-        self._poll_seconds = poll_seconds
+        self._pace = pace
         self._idles = idles
-        self._relist = relist
+        self._chosen = chosen
         self._loop = asyncio.get_running_loop()
-        self._relist_at = self._loop.time() + RELIST_SECONDS
+        self._open: FolderSync | None = None
+        self._is_told = False  # the server tells of other folders: NOTIFY
+        self._sweep_at = float("inf")
 
     async def run(self) -> None:
         """Catches up, then waits and goes round until cancelled."""
         await self.catch_up()
+        if self._chosen is not None and self._pace.sweep_seconds is not None:
+            self._is_told = self._idles and await self._session.notify()
+            await self._sweep()  # what came since the folder was read and before we were told
         while True:
-            await self._wait(self._loop.time() + self._poll_seconds)
+            await self._wait(self._loop.time() + self._pace.poll_seconds)
             await self._renew()
             await self._read_all()
 
     async def catch_up(self) -> None:
         """Reads everything there is."""
         for sync in self._mine():
+            self._open = sync
             await self._board.look(self._session, sync)
         await self._board.tell()
         await self._read_all()
@@ -148,36 +173,103 @@ class Rounds:
         for sync in self._mine():
             due = self._board.is_behind(sync) or sync.folder.role == "inbox" or self._loop.time() >= sync.due_at
             if due and not self._board.is_parked(sync):
-                await self._board.turn(self._session, sync)
-                sync.due_at = self._loop.time() + self._poll_seconds
+                await self._turn(sync)
+
+    async def _turn(self, sync: FolderSync) -> None:
+        self._open = sync
+        await self._board.turn(self._session, sync)
+        sync.due_at = self._loop.time() + self._pace.poll_seconds
 
     def _mine(self) -> list[FolderSync]:
         return [sync for sync in self._board.syncs if self._is_mine(sync.folder)]
 
-    async def _renew(self) -> None:
-        if self._relist is None or self._loop.time() < self._relist_at:
-            return
-        self._relist_at = self._loop.time() + RELIST_SECONDS
-        try:
-            self._board.update(await self._relist())
-        except NotDone:
-            return  # the list that we have is good enough until the next time
+    # Between two rounds -----------------------------------------------------------------------------------------------
 
     async def _wait(self, until: float) -> None:
-        """Waits for the next round; meanwhile mails are read as they come to INBOX."""
-        inbox = next((sync for sync in self._mine() if sync.folder.role == "inbox"), None) if self._idles else None
-        if inbox is not None and not self._board.is_parked(inbox):
-            await self._board.turn(self._session, inbox)  # opens it: other folders may have been open since
-        while (left := until - self._loop.time()) > 0:
-            if inbox is None or self._board.is_parked(inbox):
-                await self._rest(min(left, SILENCE_SECONDS_MAX))
-                continue
-            told = await self._session.idle(left)
-            if not told and (left := until - self._loop.time()) > 0:
-                await self._rest(min(left, SILENCE_SECONDS_MAX if told is None else IDLE_PAUSE_SECONDS))
-            if self._session.take_changes():
-                await self._board.read_new(self._session, inbox)
+        """Waits for the next round; meanwhile mails are read as they come."""
+        self._plan_sweep()
+        while (now := self._loop.time()) < until:
+            home = self._home()
+            if now >= self._sweep_at:
+                await self._sweep()
+            elif home is None:
+                await self._rest(min(until - now, self._sweep_at - now, SILENCE_SECONDS_MAX))
+            elif home is not self._open:
+                await self._turn(home)  # opens it: other folders have been open since
+            else:
+                await self._listen(home, min(until, self._sweep_at))
+
+    def _home(self) -> FolderSync | None:
+        """The folder that lies open while we wait: INBOX, or any if the server tells of the others."""
+        if not self._idles:
+            return None
+        mine = [sync for sync in self._mine() if not self._board.is_parked(sync)]
+        inbox = next((sync for sync in mine if sync.folder.role == "inbox"), None)
+        if inbox is not None or not self._is_told:
+            return inbox
+        return self._open if self._open in mine else next(iter(mine), None)
+
+    async def _listen(self, home: FolderSync, until: float) -> None:
+        """Waits with IDLE in the folder that is open, and reads what it hears of."""
+        told = await self._session.idle(until - self._loop.time())
+        if not told and (left := until - self._loop.time()) > 0:
+            await self._rest(min(left, SILENCE_SECONDS_MAX if told is None else IDLE_PAUSE_SECONDS))
+        if self._session.take_changes():
+            await self._board.read_new(self._session, home)
+        news = self._session.take_news()
+        self._is_told = self._is_told and not news.is_over
+        if news.is_more:
+            await self._sweep()
+        elif news.statuses:
+            await self._follow(news.statuses)
 
     async def _rest(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         await self._session.noop()
+
+    def _plan_sweep(self) -> None:
+        every = self._pace.sweep_seconds
+        if every is None or self._chosen is None or self._is_told:
+            self._sweep_at = float("inf")
+            return
+        apart = 0.0 if self._session.sweeps_at_once else STATUS_EACH_SECONDS * len(self._mine())
+        self._sweep_at = self._loop.time() + max(every, apart)
+
+    async def _sweep(self) -> None:
+        """Looks which folders there are and which have changed, and reads those."""
+        self._plan_sweep()
+        try:
+            listed, statuses = await self._session.sweep([sync.folder.raw for sync in self._mine()])
+        except NotDone:
+            return  # the list that we have is good enough until the next time
+        self._take_up(listed)
+        await self._follow(statuses)
+
+    async def _renew(self) -> None:
+        """Looks which folders there are."""
+        if self._chosen is None:
+            return
+        try:
+            self._take_up(await self._session.list_folders())
+        except NotDone:
+            return
+
+    def _take_up(self, listed: Sequence[Listed]) -> None:
+        folders = list(self._chosen(listed)) if self._chosen is not None else []
+        if folders:
+            self._board.update(folders)
+
+    async def _follow(self, statuses: Iterable[FolderStatus]) -> None:
+        """Reads the folders that have changed by what the server says of them."""
+        latest = {status.raw: status for status in statuses}
+        home = self._home()
+        for sync in self._mine():
+            status = latest.get(sync.folder.raw)
+            # Of the folder that lies open STATUS may be behind the times (RFC 9051 §6.3.11); of home IDLE tells.
+            is_open = sync is self._open
+            if status is None or (is_open and sync is home) or self._board.is_parked(sync):
+                continue
+            if is_open or sync.may_differ(status):
+                await self._turn(sync)
+        if any(self._board.is_behind(sync) for sync in self._mine()):
+            await self._read_all()

@@ -25,17 +25,19 @@ from connectors.base import ConnectorError, Refused, Unavailable
 from connectors.mail.answers import (
     Fetched,
     FolderState,
+    FolderStatus,
     Listed,
     merged,
     read_list,
     read_mail,
     read_search,
     read_state,
+    read_status,
 )
 from connectors.mail.arguments import Argument, decode_name, search_date, string, uid_sets
 from connectors.mail.client import ImapClient
-from connectors.mail.protocol import QUIET_SECONDS, Answer, ImapProtocol
-from connectors.mail.refusals import of_command, of_connection, of_login
+from connectors.mail.protocol import QUIET_SECONDS, UNSOLICITED_MAX, Answer, ImapProtocol, kind_of
+from connectors.mail.refusals import NotDone, of_command, of_connection, of_login
 from connectors.mail.responses import shown
 
 # Servers drop a session that idles for 30 minutes (RFC 2177); some go deaf long before.
@@ -44,6 +46,10 @@ LOGOUT_SECONDS = 2.0
 FOLDERS_MAX = 10_000
 # Room above message_bytes_max for servers whose RFC822.SIZE counts line ends otherwise than they send them.
 LITERAL_SLACK_BYTES = 1024 * 1024
+
+_STATUS_ITEMS = b"(MESSAGES UIDNEXT UIDVALIDITY)"
+# Of the open folder and of all others: RFC 5465 §5 and §6. New and gone mails can only be asked for together.
+_EVENTS = b"(selected-delayed (MessageNew MessageExpunge)) (personal (MessageNew MessageExpunge MailboxName))"
 
 Tls = Literal["implicit", "starttls", "none"]
 
@@ -64,6 +70,15 @@ class Account:
     @property
     def peer(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the server told unasked of folders: their states, and whether there is more that only asking can tell."""
+
+    statuses: list[FolderStatus]
+    is_more: bool = False
+    is_over: bool = False  # it will tell no more
 
 
 @functools.cache
@@ -140,6 +155,11 @@ class ImapSession:
     def is_alive(self) -> bool:
         return self._protocol.broken is None
 
+    @property
+    def sweeps_at_once(self) -> bool:
+        """Whether `sweep` is one command."""
+        return {"LIST-EXTENDED", "LIST-STATUS"} <= self.capabilities
+
     async def _start_tls(self, context: ssl.SSLContext) -> None:
         if self._protocol.state != NONAUTH:
             # RFC 9051 §11.3: who greets with PREAUTH keeps us from asking for TLS.
@@ -197,6 +217,30 @@ class ImapSession:
         listed = [read_list(response, self.peer) for response in answer.responses[:FOLDERS_MAX]]
         return [one for one in listed if one is not None]
 
+    async def sweep(self, raws: Iterable[bytes]) -> tuple[list[Listed], list[FolderStatus]]:
+        """Every folder there is, and the state of at least these, none of them opened: one command where the server
+        has LIST-STATUS (RFC 5819). A folder whose state is refused is left out."""
+        if self.sweeps_at_once:
+            use = b"SPECIAL-USE " if "SPECIAL-USE" in self.capabilities else b""
+            arguments: list[Argument] = [b'""', b'"*"', b"RETURN", b"(%sSTATUS %s)" % (use, _STATUS_ITEMS)]
+            running = self._protocol.run("LIST", *arguments, wanted=(b"LIST", b"STATUS"))
+            answer = await self._done("list folders", running)
+            responses = answer.responses[: 2 * FOLDERS_MAX]
+            listed = [read_list(one, self.peer) for one in responses if kind_of(one) == b"LIST"]
+            told = [read_status(one, self.peer) for one in responses if kind_of(one) == b"STATUS"]
+            return [one for one in listed if one is not None], [one for one in told if one is not None]
+        found, statuses = await self.list_folders(), []
+        for raw in raws:
+            with contextlib.suppress(NotDone):
+                statuses += await self._status(raw)
+        return found, statuses
+
+    async def _status(self, raw: bytes) -> list[FolderStatus]:
+        running = self._protocol.run("STATUS", string(raw, "folder name"), _STATUS_ITEMS, wanted=(b"STATUS",))
+        answer = await self._done(f"tell the state of the folder {decode_name(raw)!r}", running)
+        told = [read_status(response, self.peer) for response in answer.responses]
+        return [one for one in told if one is not None]
+
     async def examine(self, raw: bytes) -> FolderState:
         """Opens a folder without the right to change it. `raw` is its name on the wire."""
         self._protocol.take_changes()  # they were about the folder before
@@ -253,6 +297,21 @@ class ImapSession:
     def take_changes(self) -> bool:
         """Whether mails may have come since the last call, as told by the server unasked."""
         return any(kind == b"EXISTS" for kind, _ in self._protocol.take_changes())
+
+    async def notify(self) -> bool:
+        """Asks to be told of news in every folder (RFC 5465); whether the server will. They come while we idle."""
+        if "NOTIFY" not in self.capabilities:
+            return False
+        return (await self._protocol.run("NOTIFY", b"SET", _EVENTS)).is_ok
+
+    def take_news(self) -> News:
+        """What the server has told of folders since the last call."""
+        told = self._protocol.take_notices()
+        read = [read_status(one, self.peer) for one in told if kind_of(one) == b"STATUS"]
+        statuses = [one for one in read if one is not None]
+        is_over = any(kind_of(one) == b"OK" for one in told)
+        is_full = len(told) >= UNSOLICITED_MAX  # and what came before is lost
+        return News(statuses, is_full or is_over or any(kind_of(one) == b"LIST" for one in told), is_over)
 
     async def noop(self) -> None:
         """Shows that we are alive, and hears the news."""

@@ -1,8 +1,10 @@
 """A mailbox as a source: logs in, catches up with every folder, then waits for news until cancelled.
 
-    connections >= 2, push     one connection stays in INBOX with IDLE; another reads the other folders (`rounds`)
-    connections  = 1, push     one does both: a round over the other folders, then IDLE in INBOX until the next
-    poll, or no IDLE           one goes round
+    connections >= 2, push     one connection stays in INBOX with IDLE; another reads the other folders, told of their
+                               news by NOTIFY or sweeping over them with STATUS (`rounds`)
+    connections  = 1, push     one does both: IDLE in INBOX, and NOTIFY or sweeps for the others
+    no IDLE                    one goes round, and sweeps between
+    poll                       one goes round
 
 A server that grants only one connection is read with one. Trouble ends `run` with a ConnectorError and closes the
 connections; whoever runs us starts it again after a while, and the checkpoints make that cheap. Cancelling closes them
@@ -18,15 +20,16 @@ mails in both are fetched twice (and kept once).
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 from connectors.base import ConnectorError, Intake, Refused, Unavailable
+from connectors.mail.answers import Listed
 from connectors.mail.folders import DEFAULT, Folder, choose
 from connectors.mail.protocol import QUIET_SECONDS
 from connectors.mail.refusals import NotDone
-from connectors.mail.rounds import Board, Progress, Rounds
+from connectors.mail.rounds import SWEEP_SECONDS, Board, Pace, Progress, Rounds
 from connectors.mail.session import Account, ImapSession, Tls, opened
 from connectors.mail.sync import FolderSync, Strikes
 
@@ -54,6 +57,7 @@ class MailboxSettings:
     connections: int = 3
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     quiet_seconds: float = QUIET_SECONDS
+    sweep_seconds: float = SWEEP_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,12 @@ class FolderSurvey:
 
 
 class ImapSource:
-    """The `Source` of a mailbox. Keeps nothing between runs but its strikes."""
+    """The `Source` of a mailbox. Keeps nothing between runs but its strikes, and how often the server bears to be asked."""
 
     def __init__(self, settings: MailboxSettings) -> None:
         self.settings = settings
         self._strikes = Strikes()
+        self._sweep_seconds = settings.sweep_seconds
         self._account = Account(
             settings.host,
             settings.port,
@@ -86,6 +91,14 @@ class ImapSource:
 
     async def run(self, intake: Intake) -> None:
         """Reads until cancelled. See the module."""
+        try:
+            await self._run(intake)
+        except Unavailable as error:
+            if error.state == "throttled":  # what the server does not bear is asked half as often
+                self._sweep_seconds = min(2 * self._sweep_seconds, max(self.settings.poll_seconds, self._sweep_seconds))
+            raise
+
+    async def _run(self, intake: Intake) -> None:
         settings = self.settings
         async with contextlib.AsyncExitStack() as stack:
             session = await stack.enter_async_context(opened(self._account))
@@ -99,8 +112,8 @@ class ImapSource:
                 await self._rounds(session, board, _is_any, pushes).run()
                 return
             await _together(
-                Rounds(session, board, _is_inbox, settings.poll_seconds, idles=True).run(),
-                self._rounds(second, board, _is_other, False).run(),
+                Rounds(session, board, _is_inbox, Pace(settings.poll_seconds), idles=True).run(),
+                self._rounds(second, board, _is_other, True).run(),
             )
 
     async def catch_up(self, intake: Intake) -> None:
@@ -141,7 +154,9 @@ class ImapSource:
         return found
 
     async def _folders(self, session: ImapSession) -> list[Folder]:
-        listed = await session.list_folders()
+        return self._chosen(await session.list_folders())
+
+    def _chosen(self, listed: Sequence[Listed]) -> list[Folder]:
         if not listed:  # INBOX always exists: RFC 9051 §5.1
             raise Unavailable(f"{self._account.peer} lists no folders at all for {self.settings.user}")
         folders = choose(listed, self.settings.folders)
@@ -167,7 +182,8 @@ class ImapSource:
 
     def _rounds(self, session: ImapSession, board: Board, is_mine: Callable[[Folder], bool], idles: bool) -> Rounds:
         """The rounds of the connection that has the other folders, or all."""
-        return Rounds(session, board, is_mine, self.settings.poll_seconds, idles, relist=lambda: self._folders(session))
+        pace = Pace(self.settings.poll_seconds, self._sweep_seconds if self.settings.push else None)
+        return Rounds(session, board, is_mine, pace, idles, self._chosen)
 
     async def _second(self, stack: contextlib.AsyncExitStack) -> ImapSession | None:
         """Another connection, or None where the server, having granted one, grants no more."""

@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 from connectors.base import BATCH_COUNT_MAX, Batch, Checkpoint, Intake, Unavailable
-from connectors.mail.answers import Fetched, FolderState
+from connectors.mail.answers import Fetched, FolderState, FolderStatus
 from connectors.mail.arguments import UID_MAX
 from connectors.mail.folders import Folder
 from connectors.mail.plan import (
@@ -91,11 +91,21 @@ class FolderSync:
         self._strikes = strikes
         self._progress = progress
         self._cursor: Cursor | None = None
+        self._seen: FolderState | None = None  # as it was when all live mail was read
         self._history: list[int] | None = None  # still to read, the next one last; None: not asked for yet
 
     @property
     def is_up_to_date(self) -> bool:
         return self._cursor is not None and self._cursor.done
+
+    def may_differ(self, status: FolderStatus) -> bool:
+        """Whether something may have changed in the folder since its last turn. What the server leaves out is no news."""
+        seen = self._seen
+        return seen is None or (
+            status.uidvalidity not in (0, seen.uidvalidity)
+            or (None not in (status.uidnext, seen.uidnext) and status.uidnext != seen.uidnext)
+            or (status.messages is not None and status.messages != seen.exists)
+        )
 
     async def look(self, session: ImapSession) -> None:
         """Opens the folder and finds how much there is to read."""
@@ -109,6 +119,7 @@ class FolderSync:
         cursor, state = await self._open(session)
         if may_have_new(cursor, state):
             await self.read_new(session)
+        self._seen = state
         history = await self._search_old(session, cursor)
         self.total = max(self.total, self.done + len(history))
         for _ in range(portions_max):

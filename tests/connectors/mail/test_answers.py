@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from connectors.mail.answers import (
     Fetched,
     FolderState,
+    FolderStatus,
     Listed,
     internal_date,
     merged,
@@ -17,6 +18,7 @@ from connectors.mail.answers import (
     read_mail,
     read_search,
     read_state,
+    read_status,
 )
 from connectors.mail.responses import Garbled, Response
 
@@ -44,6 +46,21 @@ def response(*pieces: bytes) -> Response:
 )  # fmt: skip
 def test_folders(pieces: tuple[bytes, ...], listed: Listed | None) -> None:
     assert read_list(response(*pieces), PEER) == listed
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status"),
+    [
+        ((b"* STATUS blurdybloop (MESSAGES 231 UIDNEXT 44292 UIDVALIDITY 7)",), FolderStatus(b"blurdybloop", 7, 44292, 231)),
+        ((b"* STATUS ", b"a b", b" (messages 0)"), FolderStatus(b"a b", 0, None, 0)),
+        ((b'* STATUS "a b" (UIDNEXT x UIDVALIDITY 99999999999)',), FolderStatus(b"a b", 0, None, None)),
+        ((b"* STATUS a ()",), FolderStatus(b"a", 0, None, None)),
+        ((b"* STATUS a",), None),
+        ((b"* STATUS (a) (MESSAGES 1)",), None),
+    ],
+)  # fmt: skip
+def test_a_folder_that_is_not_opened(pieces: tuple[bytes, ...], status: FolderStatus | None) -> None:
+    assert read_status(response(*pieces), PEER) == status
 
 
 def test_a_folder_as_it_is_opened() -> None:

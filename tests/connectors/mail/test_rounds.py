@@ -7,7 +7,7 @@ import pytest
 from connectors.base import Refused, Unavailable
 from connectors.mail.source import FolderSurvey
 from tests.fakes.imap_intake import MemoryIntake
-from tests.fakes.imap_script import CLOSE, OK, Book, Box, ImapScript, folder
+from tests.fakes.imap_script import CLOSE, OK, Answer, Book, Box, ImapScript, folder
 from tests.fakes.imap_source import bodies, read, running, source_of
 
 # Folders --------------------------------------------------------------------------------------------------------------
@@ -97,6 +97,99 @@ async def test_without_idle_the_folder_is_polled(book: Book, push: bool) -> None
         await intake.until_ok()
         box.mails.update(bodies(2))
         await intake.until_mails(2)
+
+
+# News of other folders ------------------------------------------------------------------------------------------------
+
+SENT = b'* LIST () "/" INBOX\r\n* LIST (\\Sent) "/" Sent\r\n' + OK
+
+
+def with_sent(inbox: Box, sent: Box, **more: Answer) -> Book:
+    """A server with two folders; one connection sees what it has opened last."""
+    opened = [inbox]
+
+    def book_of(words: str) -> Book:
+        return (sent if words.startswith("Sent") else inbox).book()
+
+    def examine(words: str) -> bytes:
+        opened[0] = sent if words == "Sent" else inbox
+        return said(book_of(words)["EXAMINE"], words)
+
+    def of_open(name: str) -> Answer:
+        return lambda words: said(opened[0].book()[name], words)
+
+    def status(words: str) -> bytes:
+        box = sent if words.startswith("Sent") else inbox
+        return status_of(words.split(maxsplit=1)[0], box) + OK
+
+    book: Book = {
+        "LIST": SENT,
+        "EXAMINE": examine,
+        "SEARCH": of_open("SEARCH"),
+        "FETCH": of_open("FETCH"),
+        "STATUS": status,
+    }
+    return {**book, **more}
+
+
+def said(answer: object, words: str) -> bytes:
+    return answer(words)  # type: ignore[operator, no-any-return]
+
+
+def status_of(name: str, box: Box) -> bytes:
+    numbers = (name.encode(), len(box.mails), max(box.mails, default=0) + 1, box.uidvalidity)
+    return b"* STATUS %s (MESSAGES %d UIDNEXT %d UIDVALIDITY %d)\r\n" % numbers
+
+
+async def test_a_sweep_reads_what_has_changed_and_opens_nothing_else() -> None:
+    inbox, sent, intake = Box(bodies(1)), Box(bodies(1)), MemoryIntake()
+    book = with_sent(inbox, sent)
+    async with ImapScript(book) as server, running(server, intake, connections=1, sweep_seconds=0.01):
+        await server.heard("STATUS Sent", 2)
+        opened = server.asked.count("EXAMINE Sent")
+        await server.heard("STATUS Sent", 3)
+        assert server.asked.count("EXAMINE Sent") == opened
+        sent.mails.update(bodies(2))
+        await intake.until_mails(3)
+
+    assert intake.uids("Sent") == [1, 2]
+
+
+async def test_a_sweep_is_one_command_where_the_server_can() -> None:
+    inbox, sent, intake = Box(bodies(1)), Box(bodies(1)), MemoryIntake()
+    able = b"%T OK [CAPABILITY IMAP4rev1 IDLE LIST-EXTENDED LIST-STATUS SPECIAL-USE] welcome\r\n"
+
+    def listed(words: str) -> bytes:
+        told = status_of("INBOX", inbox) + status_of("Sent", sent) if "STATUS" in words else b""
+        return told + SENT
+
+    book = with_sent(inbox, sent, AUTHENTICATE=able, LIST=listed)
+    async with ImapScript(book) as server, running(server, intake, connections=1, sweep_seconds=0.01):
+        await server.heard('LIST "" "*" RETURN (SPECIAL-USE STATUS (MESSAGES UIDNEXT UIDVALIDITY))', 2)
+        sent.mails.update(bodies(2))
+        await intake.until_mails(3)
+
+    assert not any(line.startswith("STATUS") for line in server.asked)
+
+
+async def test_a_server_that_stops_telling_is_asked() -> None:
+    inbox, sent, intake = Box(bodies(1)), Box(bodies(1)), MemoryIntake()
+    able = b"%T OK [CAPABILITY IMAP4rev1 IDLE NOTIFY] welcome\r\n"
+    book = with_sent(inbox, sent, AUTHENTICATE=able, NOTIFY=OK)
+    async with ImapScript(book) as server, running(server, intake, connections=1, sweep_seconds=0.01):
+        await server.heard("IDLE")
+        swept = server.asked.count("LIST")
+        sent.mails.update(bodies(2))
+        server.push(status_of("Sent", sent))
+        await intake.until_mails(3)
+        assert server.asked.count("LIST") == swept
+        sent.mails.update(bodies(3))
+        server.push(b"* OK [NOTIFICATIONOVERFLOW] enough\r\n")
+        await intake.until_mails(4)
+        sent.mails.update(bodies(4))
+        await intake.until_mails(5)
+
+    assert intake.uids("Sent") == [1, 2, 3, 4]
 
 
 async def test_two_connections_where_there_are_other_folders() -> None:

@@ -117,6 +117,23 @@ async def test_new_mail_arrives_by_idle(dovecot: Dovecot, user: str, connections
     assert [batch.backfill for batch in intake.batches if batch.arrivals][-3:] == [False] * 3
 
 
+@pytest.mark.parametrize("connections", [1, 3])
+async def test_new_mail_in_other_folders_arrives_by_notify(dovecot: Dovecot, user: str, connections: int) -> None:
+    dovecot.append(user, raw_mail("filed"), "Archive")
+    intake = MemoryIntake()
+
+    async with running(of(dovecot, user, connections=connections, sweep_seconds=NEVER), intake):
+        await intake.until_ok()
+        dovecot.append(user, raw_mail("ours"), "Sent")  # a folder that there was not
+        await intake.until_mails(2)
+        dovecot.append(user, raw_mail("filed too"), "Archive")
+        await intake.until_mails(3)
+        dovecot.deliver(user, raw_mail("new"))
+        await intake.until_mails(4)
+
+    assert (intake.uids("Archive"), intake.uids("Sent"), intake.uids()) == ([1, 2], [1], [1])
+
+
 async def test_new_mail_in_other_folders_arrives_by_polling(dovecot: Dovecot, user: str) -> None:
     dovecot.append(user, raw_mail("ours"))
     intake = MemoryIntake()
