@@ -7,6 +7,7 @@ and stopped again. So `ringmail token create` works before the daemon has ever r
         async with storage.database.connection() as db: …
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,10 +17,13 @@ from config.settings import Settings
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.embedded import EmbeddedServer
+from storage.errors import FolderInUse
 from storage.migrate import migrate
 from storage.state_folder import running_dsn
 
 COMMAND_POOL_SIZE = 4
+START_SECONDS = 4.0
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +55,8 @@ async def reached(settings: Settings) -> AsyncIterator[Storage]:
     dsn = settings.database.dsn.reveal()
     is_running = False
     if settings.database.is_embedded:
-        running = running_dsn(settings.data_dir)
-        is_running = running is not None
-        if running is None:
-            server = await EmbeddedServer.start(settings.data_dir)
-        dsn = running or (server.dsn if server else "")
+        server, dsn = await _running_or_started(settings.data_dir)
+        is_running = server is None
     try:
         database = await Database.open(dsn, pooler=settings.database.pooler, size=COMMAND_POOL_SIZE)
         try:
@@ -65,3 +66,21 @@ async def reached(settings: Settings) -> AsyncIterator[Storage]:
     finally:
         if server is not None:
             await server.stop()
+
+
+async def _running_or_started(data_dir: Path) -> tuple[EmbeddedServer | None, str]:
+    """The server of a daemon, or one of our own. A daemon that is just starting is waited for a little."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + START_SECONDS
+    while True:
+        running = running_dsn(data_dir)
+        if running is not None:
+            return None, running
+        try:
+            server = await EmbeddedServer.start(data_dir)
+        except FolderInUse:
+            if clock() > until:
+                raise
+            await asyncio.sleep(POLL_SECONDS)
+        else:
+            return server, server.dsn

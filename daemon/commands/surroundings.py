@@ -99,6 +99,9 @@ async def check_database(settings: Settings) -> DatabaseReport:
         report.items.append(Item("database", "broken", str(error), remedy, concerns))
     except StorageError as error:
         report.items.append(Item("database", "broken", str(error)))
+    except Exception as error:  # what else a server can say: missing rights, a table that somebody dropped
+        means = f"the database answers {' '.join(str(error).split())[:300]!r} ({type(error).__name__})"
+        report.items.append(Item("database", "broken", means, "look at the rights of our role, and at the tables"))
     return report
 
 
@@ -162,18 +165,14 @@ def check_telephony(settings: Settings) -> list[Item]:
 
 def _check_phone(phone: Telephony, settings: Settings) -> Item:
     name = f"telephony {phone.name}"
-    if phone.type != "generic":
-        means = f"the provider {phone.type!r} is not built yet, so nothing is taken from it"
-        return Item(name, "not built", means, 'a PBX that can post JSON works with type = "generic"')
     try:
-        receiver_for(phone, settings.default_region)
+        receiver = receiver_for(phone, settings.default_region)
     except Refused as error:
         return Item(name, "broken", str(error), "correct it in [[telephony]]", "configuration")
-    address = f"{public_url(settings)}/hooks/{phone.name}"
-    if phone.allow_unsigned:
-        means = f"let the PBX post to {address}/SECRET, where SECRET is the value of secret; requests need no signature"
-    else:
-        means = f"let the PBX post to {address}, signed as Standard Webhooks with secret"
+    if receiver is None:
+        means = f"the provider {phone.type!r} is not built yet, so nothing is taken from it"
+        return Item(name, "not built", means, 'a PBX that can post JSON works with type = "generic"')
+    means = receiver.instruct(f"{public_url(settings)}/hooks/{phone.name}")
     host = urlsplit(public_url(settings)).hostname or ""
     if _is_loopback(host):
         remedy = "set public_url to the address by which the provider reaches us, unless the PBX runs on this machine"

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,21 @@ def test_a_data_folder_in_use_is_1_and_names_the_process(tmp_path: Path) -> None
     assert said.code == 1
     assert f"in use by process {os.getpid()}" in said.err
     assert len(said.err.splitlines()) == 1
+
+
+def test_a_daemon_that_is_just_starting_is_waited_for(tmp_path: Path, dsn: str) -> None:
+    command = Ringmail(tmp_path)
+    command.configure()
+    (tmp_path / "data").mkdir()
+    lock = FolderLock(tmp_path / "data")
+    started = threading.Timer(0.3, lock.write, (dsn,))
+    started.start()
+
+    said = command("token", "create", "crm")
+
+    started.join()
+    lock.release()
+    assert said.code == 0
 
 
 def test_a_database_of_a_newer_version_is_1(ringmail: Ringmail) -> None:

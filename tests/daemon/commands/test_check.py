@@ -122,6 +122,22 @@ def test_tables_of_a_newer_version_are_broken_and_nothing_is_changed(
     assert tables == 0
 
 
+def test_a_table_that_somebody_dropped_is_broken_and_the_rest_is_looked_at(
+    ringmail: Ringmail, free: dict[str, str]
+) -> None:
+    async def damage(db: Connection) -> None:
+        await db.execute("DROP TABLE login")
+
+    ringmail.configure(http=free, telephony=[PBX])
+    asyncio.run(ask(ringmail.dsn, damage))
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 1
+    assert "login" in str([one["means"] for one in said.json["items"] if one["state"] == "broken"])
+    assert "telephony pbx" in states(said)
+
+
 def test_online_asks_the_public_address(ringmail: Ringmail, free: dict[str, str]) -> None:
     ringmail.configure(http=free)
 
