@@ -39,8 +39,7 @@ LINE = "+74951234567"
 START_SECONDS = 40.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.02
-_RUN = "import sys; from pathlib import Path; from daemon.commands.run import run; sys.exit(run(Path(sys.argv[1])))"
-# The same with shorter leases: nobody wants to set their length, so no option does.
+# `ringmail run` with shorter leases: nobody wants to set their length, so no option does.
 _RUN_WITH_LEASES = """
 import asyncio, signal, sys
 from pathlib import Path
@@ -131,14 +130,14 @@ class Daemon:
 
     def launch(self) -> None:
         """Starts the process and returns at once."""
-        code = [_RUN, str(self.config)]
+        what = ["-m", "daemon", "--config", str(self.config), "run"]
         if self._lease_seconds is not None:
-            code = [_RUN_WITH_LEASES, str(self.config), str(self._lease_seconds)]
+            what = ["-c", _RUN_WITH_LEASES, str(self.config), str(self._lease_seconds)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("RINGMAIL", "PG"))}
         with self._log.open("ab") as log:
             self._read_from = log.tell()
             self._child = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", sys.executable, "-c", *code],
+                ["setpriv", "--pdeathsig", "TERM", sys.executable, *what],
                 cwd=ROOT,
                 env=environment,
                 stdin=subprocess.DEVNULL,

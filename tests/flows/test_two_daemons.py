@@ -99,7 +99,8 @@ async def test_beside_an_embedded_database_the_second_names_the_first_and_ends(f
 
         assert await second.ended() == 1
 
-        assert f"in use by process {first.pid} (" in second.log()
+        [sentence] = second.log().splitlines()
+        assert f"in use by process {first.pid} (" in sentence
         assert first.is_running
 
 

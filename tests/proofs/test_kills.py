@@ -19,7 +19,7 @@ from tests.fakes.first_read import FirstRead
 SECONDS = float(os.environ.get("PROOF_SECONDS", "0"))
 SEED = int(os.environ.get("PROOF_SEED", "20261125"))
 KILLS = 100
-MAILS = 2000
+MAILS = 2001  # threads of three
 LIFE_SECONDS_MAX = 2.0  # after it was ready, or after it was launched
 FINISH_SECONDS = 60.0  # kept of the time for reading the rest, and for counting
 
