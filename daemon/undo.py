@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from uuid import UUID
 
+from daemon import bulk, regroup
 from interactions.records import Json
 from storage import undo
 from storage.database import Connection
@@ -16,7 +17,11 @@ from storage.errors import Conflict
 
 Applier: TypeAlias = Callable[[Connection, Json], Awaitable[None]]
 
-APPLIERS: Mapping[str, Applier] = {}
+APPLIERS: Mapping[str, Applier] = {
+    bulk.KIND: bulk.take_back,
+    regroup.MERGE: regroup.take_back_merge,
+    regroup.SPLIT: regroup.take_back_split,
+}
 
 
 async def take_back(db: Connection, token: str, by: UUID | None, appliers: Mapping[str, Applier] = APPLIERS) -> str:

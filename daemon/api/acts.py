@@ -1,0 +1,129 @@
+"""Changes of many records at once, each answered with the token that takes it back.
+
+POST /interactions/bulk     {"ids": […] or "filter": {…}, "set": {…}}
+POST /chains/{id}/merge     {"into": id}
+POST /chains/{id}/split     {"interaction_id": id}
+"""
+
+from dataclasses import replace
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from daemon import bulk, regroup
+from daemon.api.drafts import InteractionEdit
+from daemon.api.problems import Problem
+from daemon.auth import serving_of, viewer_of
+from daemon.filters import WrongFilter, read_filter
+from interactions.records import JsonValue
+from storage import bulk as storage_bulk
+from storage import edits, lists
+from storage.bulk import FIELDS
+from storage.database import Connection
+
+router = APIRouter(tags=["acts"])
+NOT_A_FILTER = frozenset({"cursor", "limit", "order"})
+
+
+class BulkIn(BaseModel):
+    """What to change, in which interactions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[UUID], Field(max_length=bulk.AT_ONCE_MAX)] | None = None
+    filter: Annotated[dict[str, Any], Field(max_length=50)] | None = None
+    set: InteractionEdit
+
+
+class MergeIn(BaseModel):
+    """Where a chain shall go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    into: UUID
+
+
+class SplitIn(BaseModel):
+    """Which member shall have a chain of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    interaction_id: UUID
+
+
+@router.post("/interactions/bulk")
+async def change_many(request: Request, given: BulkIn) -> JSONResponse:
+    """Changes a selection, or all that a filter shows."""
+    serving, viewer = serving_of(request), viewer_of(request)
+    changes = _changes(given.set)
+    if given.set.flags and not serving.settings.features.review_flags:
+        raise Problem("feature_off", "The flags of review are switched off here (review_flags).")
+    if (given.ids is None) == (given.filter is None):
+        raise Problem("invalid", "Give ids or filter, one of the two.", errors=[("ids", "or filter is needed")])
+    wanted = _filter(given.filter, serving.settings.default_region) if given.filter is not None else None
+
+    async def work(db: Connection) -> tuple[int, str]:
+        ids = list(given.ids or ())
+        if wanted is not None:
+            ids = await storage_bulk.select(db, replace(wanted, limit=bulk.AT_ONCE_MAX + 1))
+            if len(ids) > bulk.AT_ONCE_MAX:
+                raise Problem("too_large", f"This filter shows more than {bulk.AT_ONCE_MAX}; narrow it down.")
+        unknown = await edits.unknown_contacts(db, given.set.contacts())
+        if unknown:
+            names = ", ".join(sorted(map(str, unknown)))
+            raise Problem("invalid", f"There is no contact {names}.", errors=[("set.responsible_id", "is no contact")])
+        return await bulk.change(db, ids, changes, viewer.user_id)
+
+    changed, token = await serving.database.in_transaction(work)
+    return JSONResponse({"changed": changed, "undo": token})
+
+
+def _changes(given: InteractionEdit) -> dict[str, JsonValue]:
+    changes: dict[str, JsonValue] = given.model_dump(mode="json", include=given.model_fields_set)
+    wrong = sorted(changes.keys() - set(FIELDS))
+    if wrong or not changes:
+        errors = [(f"set.{name}", "can't be changed in many at once") for name in wrong] or [("set", "is empty")]
+        raise Problem("invalid", f"Many at once can be given {', '.join(FIELDS)}.", errors=errors)
+    if changes.get("tags", []) is None:
+        changes["tags"] = []
+    return changes
+
+
+def _filter(given: dict[str, Any], region: str) -> lists.Filter:
+    pairs = [
+        (name, str(int(one) if isinstance(one, bool) else one))
+        for name, value in given.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]
+    wrong = [(f"filter.{name}", "is no filter here") for name in given if name in NOT_A_FILTER]
+    try:
+        found = read_filter(pairs, region)
+    except WrongFilter as error:
+        wrong += [(f"filter.{name}", message) for name, message in error.errors]
+        raise Problem("invalid", f"This filter can't be used: {error}.", errors=wrong) from None
+    if wrong:
+        raise Problem("invalid", "This filter can't be used.", errors=wrong)
+    return found
+
+
+@router.post("/chains/{chain_id}/merge")
+async def merge_chains(request: Request, chain_id: UUID, given: MergeIn) -> JSONResponse:
+    """Puts a chain into another one; its id leads there from then on."""
+    by = viewer_of(request).user_id
+    target, token = await serving_of(request).database.in_transaction(
+        lambda db: regroup.merge(db, chain_id, given.into, by)
+    )
+    return JSONResponse({"chain_id": str(target), "undo": token})
+
+
+@router.post("/chains/{chain_id}/split")
+async def split_chain(request: Request, chain_id: UUID, given: SplitIn) -> JSONResponse:
+    """Gives one member a chain of its own."""
+    by = viewer_of(request).user_id
+    new, token = await serving_of(request).database.in_transaction(
+        lambda db: regroup.split(db, chain_id, given.interaction_id, by)
+    )
+    return JSONResponse({"chain_id": str(new), "undo": token})

@@ -1,0 +1,93 @@
+"""Chains put together and taken apart by hand: what a person decides, with what is needed to take it back.
+
+Both chains are held in the order of their ids before anything is read. A merged chain leaves a redirect, as after a merge
+by rule; a member that is split off gets a chain of its own, and answers to it follow it there.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from storage import chains
+from storage.database import Connection
+
+MEMBERS = """
+SELECT id FROM interaction WHERE chain_id = $1 ORDER BY occurred_at, id
+"""
+
+SUBJECTS = """
+SELECT id, subject_id FROM chain WHERE id = ANY($1::uuid[])
+"""
+
+MARK_MANUAL = """
+UPDATE interaction SET link_rule = 'manual', link_origin = 'manual' WHERE id = ANY($1::uuid[])
+"""
+
+OPEN = """
+INSERT INTO chain (id, root_id, first_at, last_at, size, subject_id)
+SELECT $1, i.id, i.occurred_at, i.occurred_at, 0, c.subject_id FROM interaction i JOIN chain c ON c.id = i.chain_id
+WHERE i.id = $2
+ON CONFLICT (id) DO UPDATE SET merged_into = NULL
+"""
+
+MOVE = """
+UPDATE interaction SET chain_id = $2, version = version + 1, updated_at = now() WHERE id = ANY($1::uuid[])
+"""
+
+UNREDIRECT = """
+UPDATE chain SET merged_into = NULL WHERE id = $1 AND merged_into = $2
+"""
+
+# Root, span and size from the members that are there; an empty chain keeps what it had.
+RECOUNT = """
+UPDATE chain SET size = m.size, root_id = m.ids[1], first_at = m.first_at, last_at = m.last_at
+FROM unnest($1::uuid[]) AS c (id), LATERAL (
+    SELECT count(*)::int AS size, array_agg(id ORDER BY occurred_at, id) AS ids,
+           min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM interaction WHERE chain_id = c.id) AS m
+WHERE chain.id = c.id AND m.size > 0
+"""
+
+SET_SUBJECT = """
+UPDATE chain SET subject_id = $2 WHERE id = $1
+"""
+
+
+async def hold_both(db: Connection, one: UUID, other: UUID) -> dict[UUID, UUID | None]:
+    """Where two chains are now, held in the order of their ids; None for what was never a chain."""
+    return {chain_id: await chains.hold(db, chain_id) for chain_id in sorted({one, other})}
+
+
+async def members(db: Connection, chain_id: UUID) -> list[UUID]:
+    """The members of a chain in order of time, those that were deleted too."""
+    return [row["id"] for row in await db.fetch(MEMBERS, chain_id)]
+
+
+async def subjects_of(db: Connection, chain_ids: Sequence[UUID]) -> dict[UUID, UUID | None]:
+    """The subjects of these chains."""
+    return {row["id"]: row["subject_id"] for row in await db.fetch(SUBJECTS, list(chain_ids))}
+
+
+async def open_for(db: Connection, chain_id: UUID, member_id: UUID) -> None:
+    """A chain of its own for a member of another, with the subject that the other has."""
+    await db.execute(OPEN, chain_id, member_id)
+
+
+async def mark_manual(db: Connection, member_ids: Sequence[UUID]) -> None:
+    """Says that a person put these where they are."""
+    await db.execute(MARK_MANUAL, list(member_ids))
+
+
+async def move(db: Connection, member_ids: Sequence[UUID], source: UUID, target: UUID) -> None:
+    """Moves members from one chain to another, both held, and counts both anew."""
+    await db.execute(MOVE, list(member_ids), target)
+    await db.execute(RECOUNT, [source, target])
+
+
+async def reopen(db: Connection, chain_id: UUID, merged_into: UUID) -> bool:
+    """Takes a redirect away; says whether it still led there."""
+    return str(await db.execute(UNREDIRECT, chain_id, merged_into)).endswith(" 1")
+
+
+async def set_subject(db: Connection, chain_id: UUID, subject_id: UUID | None) -> None:
+    """Gives a chain back the subject it had."""
+    await db.execute(SET_SUBJECT, chain_id, subject_id)
