@@ -62,8 +62,8 @@ RESULTS = {
 }
 CALL_STATES = {
     "new": msgid("a new call"),
-    "ringing": msgid("is ringing"),
-    "in_progress": msgid("is being talked"),
+    "ringing": msgid("ringing"),
+    "in_progress": msgid("in conversation"),
     "ended": msgid("ended"),
 }
 STATES = {
@@ -112,6 +112,7 @@ RULES = {
     "remembered": msgid("remembered from an earlier choice for %(key)s"),
     "own": msgid("one of us"),
 }
+RULES_WITH_KEY = frozenset(rule for rule, text in RULES.items() if "%(key)s" in text)
 CONFIDENCES = {
     "exact": msgid("exact"),
     "variant": msgid("probable"),

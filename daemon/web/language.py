@@ -16,7 +16,7 @@ from importlib.resources import files
 from io import BytesIO
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -40,8 +40,8 @@ class Language:
         return str(format_decimal(value, locale=self.locale))
 
     def exact(self, at: datetime, zone: tzinfo) -> str:
-        """Day, time and all, for those who want to know."""
-        return str(format_datetime(at, "long", tzinfo=zone, locale=self.locale))
+        """The whole day and the time, for those who want to know."""
+        return f"{self.day(at, zone)}, {self._time(at.astimezone(zone))}"
 
     def day(self, at: datetime, zone: tzinfo) -> str:
         return str(format_date(at.astimezone(zone), "long", locale=self.locale))
@@ -66,12 +66,12 @@ class Language:
             return self._time(local)
         if local.date() == today - timedelta(days=1):
             return self.words.gettext("yesterday, %(time)s") % {"time": self._time(local)}
-        if 0 <= seconds < 300 * 86_400:
+        if abs(seconds) < 300 * 86_400:
             return str(format_date(local, self.locale.datetime_skeletons["MMMd"].pattern, locale=self.locale))
         return str(format_date(local, "medium", locale=self.locale))
 
     def _time(self, local: datetime) -> str:
-        return str(format_time(local, "short", locale=self.locale))
+        return f"{local:%H:%M}"
 
     def size(self, count: int) -> str:
         """Bytes, for people."""

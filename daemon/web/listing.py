@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from config.settings import Features
-from daemon.filters import read_filter, write_cursor
+from daemon.cursors import write_cursor
+from daemon.filters import read_filter
 from daemon.web import labels
 from daemon.web.render import Place
 from daemon.web.rows import Row, row_of

@@ -18,7 +18,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from daemon.auth import serving_of
-from daemon.filters import WrongFilter, read_cursor, write_cursor
+from daemon.cursors import read_cursor, write_cursor
+from daemon.filters import WrongFilter
 from daemon.web import entry, listing
 from daemon.web.forms import NotAForm, read_form, safe_next
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble

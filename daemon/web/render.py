@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import phonenumbers
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from config.settings import Settings
-from daemon.auth import Viewer, serving_of
+from daemon.auth import Viewer, path_of, serving_of
 from daemon.web import labels, language, rows
+from interactions.phones import phone_key
 
 LANGUAGE_DAYS = 365
 
@@ -47,6 +48,11 @@ class Place:
     def day(self, at: datetime) -> str:
         return self.spoken.day(at, self.settings.timezone)
 
+    def phone(self, number: object) -> str:
+        """A number as a provider wrote it, as people read it."""
+        key = phone_key(str(number or ""), self.settings.default_region)
+        return grouped(key.value) if key else str(number or "")
+
     def call(self, table: Mapping[str, str], value: object) -> str:
         """What a word of the records is called in this language."""
         text = table.get(str(value))
@@ -54,8 +60,8 @@ class Place:
 
     def in_language(self, code: str) -> str:
         """This page in another language."""
-        url = self.request.url.include_query_params(lang=code)
-        return f"{url.path}?{url.query}"
+        kept = [pair for pair in self.request.query_params.multi_items() if pair[0] != "lang"]
+        return f"{quote(path_of(self.request.scope))}?{urlencode([*kept, ('lang', code)])}"
 
 
 def place_of(request: Request) -> Place:

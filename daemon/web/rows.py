@@ -21,11 +21,13 @@ _TRAILING = ".,;:!?)]}»”’…"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `title` is a message for the catalogue; `contact_id` is None for a party that is nobody yet."""
+    """One line. `title` is a message for the catalogue; `speaker` is who wrote or called, of either side; `contact_id` is
+    None for a party that is nobody yet."""
 
     one: InteractionView
     title: str
     party: str
+    speaker: str
     contact_id: UUID | None
     contact_kind: str
     partner: str
@@ -56,6 +58,7 @@ def row_of(one: InteractionView, *, flags: bool) -> Row:
         one=one,
         title=title,
         party=name_of(party) if party else "",
+        speaker=_speaker(one, party),
         contact_id=contact.id if contact else None,
         contact_kind=contact.kind if contact else "",
         partner=contact.partner.name if contact and contact.partner and contact.partner.id != contact.id else "",
@@ -67,6 +70,15 @@ def row_of(one: InteractionView, *, flags: bool) -> Row:
         is_missed=title == labels.MISSED,
         is_bold=flags and not one.reviewed,
     )
+
+
+def _speaker(one: InteractionView, party: ParticipantView | None) -> str:
+    """Who wrote or called: one of us for what went out, else the other side."""
+    if one.direction in ("outgoing", "internal"):
+        ours = [person for person in one.participants if person.is_ours and person.role in ("from", "employee")]
+        if ours:
+            return name_of(ours[0])
+    return name_of(party) if party else ""
 
 
 def name_of(person: ParticipantView) -> str:

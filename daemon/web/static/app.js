@@ -117,6 +117,10 @@
   // ---- keeping a list fresh
 
   const main = find("main[data-live='1']");
+  for (const here of all(".views [aria-current], .kinds [aria-current]")) { // on a narrow screen they scroll sideways
+    const bar = here.closest(".views, .kinds");
+    bar.scrollLeft = here.offsetLeft - bar.offsetLeft - (bar.clientWidth - here.offsetWidth) / 2;
+  }
   const pill = find("#pill");
   let tag = "";
   let waiting = null;
@@ -157,10 +161,7 @@
   }
 
   function take(page) {
-    const side = find("#side");
-    const open = find(".sources", side)?.open;
-    side.replaceChildren(...find("#side", page).childNodes);
-    if (find(".sources", side) && open !== undefined) find(".sources", side).open = open;
+    renewSide(find("#side"), find("#side", page));
     const list = find("#list", page);
     const fresh = new Map(all(".row", list).map((row) => [row.dataset.id, row]));
     for (const row of rows()) { // what changed in place: a call ended, a colleague reviewed
@@ -175,6 +176,15 @@
       pill.textContent = list.dataset.pill;
       pill.hidden = false;
     }
+  }
+
+  function renewSide(side, next) {
+    const open = find(".sources", side)?.open;
+    const scrolled = find(".views", side).scrollLeft;
+    if (find(".sources", next) && open !== undefined) find(".sources", next).open = open;
+    if (side.innerHTML === next.innerHTML || side.contains(document.activeElement)) return;
+    side.replaceChildren(...next.childNodes);
+    find(".views", side).scrollLeft = scrolled;
   }
 
   function renew(row, next) {
