@@ -31,7 +31,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from config.tables import Endpoint
 from daemon import webhooks
-from daemon.api import acts, contacts, records, subjects, system, undo
+from daemon.api import acts, contacts, parties, records, subjects, system, undo
 from daemon.api.problems import Problem, problem_response
 from daemon.auth import Gate, path_of
 from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
@@ -73,7 +73,15 @@ def routes(serving: Serving) -> FastAPI:
         ],
     )  # fmt: skip
     app.state.serving = serving
-    for router in (acts.router, records.router, contacts.router, subjects.router, system.router, undo.router):
+    for router in (
+        acts.router,
+        records.router,
+        contacts.router,
+        subjects.router,
+        system.router,
+        undo.router,
+        parties.router,
+    ):
         app.include_router(router, prefix=API)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(files("daemon.web") / "static")), name="static")

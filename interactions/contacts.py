@@ -3,6 +3,7 @@
 The rule is never to pick silently among several people. In order:
 
     own            a mailbox, alias or line of ours, or the address of a user: never a customer
+    remembered     what a person decided for this address: a contact, or nobody we know
     email_exact    exactly one contact has the address (phone_exact for a number)
     …              a person and that person's own partner both have it: the person, whose partner is shown anyway
     partner_of_all several persons of one partner share it: the partner
@@ -107,16 +108,27 @@ class Match:
     candidates: tuple[UUID, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What a person decided for an address everywhere; None is nobody we know."""
+
+    contact_id: UUID | None
+
+
 NOBODY = Match()
 
 
-def choose(key: Key, owners: Sequence[Owner], today: date, *, own: bool = False) -> Match:
+def choose(
+    key: Key, owners: Sequence[Owner], today: date, *, own: bool = False, remembered: Remembered | None = None
+) -> Match:
     """The link that follows from the owners of an address. One who has had it more than once counts once."""
     owners = list({owner.contact_id: owner for owner in owners}.values())
     users = [owner for owner in owners if owner.kind is ContactKind.USER]
     if own or users:
         only = users[0].contact_id if len(users) == 1 else None
         return Match(only, "own", "exact")
+    if remembered is not None:
+        return Match(remembered.contact_id, "remembered", "manual")
     if not owners:
         return NOBODY
     rule = "phone_exact" if key.kind is AddressKind.PHONE else "email_exact"

@@ -11,7 +11,7 @@ from datetime import date
 from uuid import UUID, uuid4
 
 from interactions.admission import KnownAddress
-from interactions.contacts import ContactKind, Employment, Match, Owner, choose
+from interactions.contacts import ContactKind, Employment, Match, Owner, Remembered, choose
 from interactions.records import AddressKind, Key
 from storage.database import Connection
 
@@ -68,6 +68,19 @@ async def employments(db: Connection, person_ids: Sequence[UUID]) -> dict[UUID, 
     return found
 
 
+# By who owns it, by whom it leads to for another reason (a partner of all), and by what was remembered of it.
+OF_CONTACTS = """
+SELECT address_id AS id FROM address_owner WHERE contact_id = ANY($1::uuid[])
+UNION SELECT id FROM address WHERE contact_id = ANY($1::uuid[])
+UNION SELECT address_id FROM remembered_match WHERE contact_id = ANY($1::uuid[])
+"""
+
+
+async def of_contacts(db: Connection, contact_ids: Collection[UUID]) -> set[UUID]:
+    """The addresses whose link may follow from these contacts."""
+    return {row["id"] for row in await db.fetch(OF_CONTACTS, list(contact_ids))} if contact_ids else set()
+
+
 HOLD_FOR_CHANGE = """
 SELECT id, kind, value, own FROM address WHERE id = ANY($1::uuid[]) ORDER BY kind, value FOR UPDATE
 """
@@ -76,6 +89,12 @@ OWNERS = """
 SELECT o.address_id, c.id, c.kind FROM address_owner o JOIN contact c ON c.id = o.contact_id
 WHERE o.address_id = ANY($1::uuid[]) AND c.deleted_at IS NULL AND c.merged_into IS NULL
   AND (o.until IS NULL OR o.until > $2)
+"""
+
+# A decision for a contact that is no more is as if it had never been made.
+DECIDED = """
+SELECT r.address_id, r.contact_id FROM remembered_match r LEFT JOIN contact c ON c.id = r.contact_id
+WHERE r.address_id = ANY($1::uuid[]) AND r.chain_id IS NULL AND c.deleted_at IS NULL
 """
 
 SET_LINK = """
@@ -92,7 +111,7 @@ WITH history AS (
     SELECT p.interaction_id, p.n, p.partner_id, c.id AS contact_id, c.kind, (i.occurred_at AT TIME ZONE 'UTC')::date AS day
     FROM address a LEFT JOIN contact c ON c.id = a.contact_id JOIN participant p ON p.address_id = a.id
     JOIN interaction i ON i.id = p.interaction_id
-    WHERE a.id = ANY($1::uuid[]) AND p.contact_id IS NULL
+    WHERE a.id = ANY($1::uuid[]) AND p.contact_id IS NULL AND p.decided IS NULL
 ), resolved AS (
     SELECT h.interaction_id, h.n, h.partner_id AS before, CASE WHEN h.kind = 'partner' THEN h.contact_id ELSE (
         SELECT e.partner_id FROM employment e
@@ -104,19 +123,32 @@ WHERE p.interaction_id = r.interaction_id AND p.n = r.n AND r.before IS DISTINCT
 """
 
 
+async def hold(db: Connection, address_ids: Collection[UUID]) -> None:
+    """Holds these addresses for a change of their owners."""
+    await db.fetch(HOLD_FOR_CHANGE, list(address_ids))
+
+
 async def resolve(db: Connection, address_ids: Collection[UUID], today: date) -> None:
     """Works out the link of these addresses anew from their owners, and with it all their history."""
     if not address_ids:
         return
     held = await db.fetch(HOLD_FOR_CHANGE, list(address_ids))
-    rows = await db.fetch(OWNERS, [row["id"] for row in held], today)
+    ids = [row["id"] for row in held]
+    decided = {row["address_id"]: Remembered(row["contact_id"]) for row in await db.fetch(DECIDED, ids)}
+    rows = await db.fetch(OWNERS, ids, today)
     jobs = await employments(db, [row["id"] for row in rows])
     owners: dict[UUID, list[Owner]] = {}
     for row in rows:
         owner = Owner(row["id"], ContactKind(row["kind"]), jobs.get(row["id"], ()))
         owners.setdefault(row["address_id"], []).append(owner)
     links: Mapping[UUID, Match] = {
-        row["id"]: choose(Key(AddressKind(row["kind"]), row["value"]), owners.get(row["id"], []), today, own=row["own"])
+        row["id"]: choose(
+            Key(AddressKind(row["kind"]), row["value"]),
+            owners.get(row["id"], []),
+            today,
+            own=row["own"],
+            remembered=decided.get(row["id"]),
+        )
         for row in held
     }
     matches = list(links.values())

@@ -18,7 +18,7 @@ import asyncpg
 from interactions.contacts import Contact, ContactKind, Coordinate
 from interactions.records import AddressKind, Key
 from interactions.search import fold
-from storage import addresses, feed
+from storage import addresses, decisions, feed
 from storage.database import Connection
 from storage.errors import Conflict
 
@@ -234,6 +234,8 @@ async def change_all(db: Connection, changes: Sequence[tuple[Contact, Contact]],
     await _execute(db, CHANGE, [new for _, new in changes])
     await _save_employments(db, changes)
     await _save_owners(db, changes, today)
+    moved = [new.id for old, new in changes if (old.kind, old.employments) != (new.kind, new.employments)]
+    await decisions.settle(db, moved)
     await feed.add(db, [feed.Change("contact.updated", new.id) for _, new in changes])
 
 
@@ -364,10 +366,6 @@ UPDATE employment SET until = greatest(since, $2::date) WHERE partner_id = $1 AN
 RETURNING person_id
 """
 
-ADDRESSES_OF = """
-SELECT address_id FROM address_owner WHERE contact_id = ANY($1::uuid[])
-"""
-
 TOUCH = """
 UPDATE contact SET version = version + 1, updated_at = now() WHERE id = ANY($1::uuid[])
 """
@@ -379,8 +377,8 @@ async def delete(db: Connection, contact_id: UUID, today: date) -> None:
     persons = sorted({row["person_id"] for row in await db.fetch(END_EMPLOYMENTS, contact_id, today)})
     if persons:
         await db.execute(TOUCH, persons)
-    rows = await db.fetch(ADDRESSES_OF, [contact_id, *persons])
-    await addresses.resolve(db, {row["address_id"] for row in rows}, today)
+    await addresses.resolve(db, await addresses.of_contacts(db, [contact_id, *persons]), today)
+    await decisions.settle(db, persons)
     changes = [feed.Change("contact.updated", one) for one in persons]
     await feed.add(db, [feed.Change("contact.deleted", contact_id), *changes])
 

@@ -15,7 +15,7 @@ PUT_PARTICIPANTS = """
 INSERT INTO participant (interaction_id, n, role, display_name, address, address_id, contact_id, edited)
 SELECT $1, *, true FROM unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::uuid[])
 ON CONFLICT (interaction_id, n) DO UPDATE SET role = excluded.role, display_name = excluded.display_name,
-    address = excluded.address, address_id = excluded.address_id, contact_id = excluded.contact_id, edited = true
+    address = excluded.address, address_id = excluded.address_id, contact_id = excluded.contact_id, decided = NULL, edited = true
 """
 
 DROP_PARTICIPANTS = """
@@ -26,11 +26,11 @@ DELETE FROM participant WHERE interaction_id = $1 AND n >= $2
 SETTLE_PARTNERS = """
 UPDATE participant p SET partner_id = CASE WHEN c.kind = 'partner' THEN c.id ELSE (
     SELECT e.partner_id FROM employment e
-    WHERE e.person_id = c.id AND (e.since IS NULL OR e.since <= i.occurred_at::date)
-      AND (e.until IS NULL OR e.until > i.occurred_at::date)
+    WHERE e.person_id = c.id AND (e.since IS NULL OR e.since <= (i.occurred_at AT TIME ZONE 'UTC')::date)
+      AND (e.until IS NULL OR e.until > (i.occurred_at AT TIME ZONE 'UTC')::date)
     ORDER BY e.since DESC NULLS LAST, e.partner_id DESC LIMIT 1) END
 FROM interaction i, participant q LEFT JOIN address a ON a.id = q.address_id
-    LEFT JOIN contact c ON c.id = coalesce(q.contact_id, a.contact_id)
+    LEFT JOIN contact c ON c.id = CASE WHEN q.decided IS NULL THEN coalesce(q.contact_id, a.contact_id) ELSE q.contact_id END
 WHERE i.id = $1 AND p.interaction_id = i.id AND q.interaction_id = i.id AND q.n = p.n
 """
 

@@ -52,7 +52,7 @@ _PIECES: Mapping[str, str] = {
     "author_id": "i.author_id = $",
     "contact_id": """i.id IN (
         SELECT p.interaction_id FROM participant p JOIN address a ON a.id = p.address_id
-        WHERE a.contact_id = $ AND p.contact_id IS NULL
+        WHERE a.contact_id = $ AND p.contact_id IS NULL AND p.decided IS NULL
         UNION ALL SELECT p.interaction_id FROM participant p WHERE p.contact_id = $)""",
     "partner_id": "i.id IN (SELECT p.interaction_id FROM participant p WHERE p.partner_id = $)",
     "chain_id": "i.chain_id = $",
@@ -73,9 +73,11 @@ _PIECES: Mapping[str, str] = {
 _SWITCHES: Mapping[str, str] = {
     "has_attachment": "i.has_attachments",
     "unmatched": """EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
-        WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND a.contact_id IS NULL AND NOT a.own)""",
+        WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND p.decided IS NULL AND a.contact_id IS NULL
+          AND NOT a.own)""",
     "ambiguous": """EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
-        WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND a.contact_id IS NULL AND a.candidates <> '{}')""",
+        WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND p.decided IS NULL AND a.contact_id IS NULL
+          AND a.candidates <> '{}')""",
 }
 _STATUS: Mapping[str, str] = {
     "to_review": "NOT i.reviewed AND (i.review_after IS NULL OR i.review_after <= now())",
@@ -146,10 +148,11 @@ WHERE i.id = ANY($1::uuid[]) AND i.deleted_at IS NULL
 
 PARTICIPANTS = """
 SELECT p.interaction_id, p.role, p.display_name, p.address, a.kind AS address_kind, a.value AS key,
-    coalesce(a.own, false) AS own, a.rule, a.confidence, a.candidates, p.contact_id IS NOT NULL AS chosen,
+    coalesce(a.own, false) AS own, a.rule, a.confidence, a.candidates, p.decided,
+    p.contact_id IS NOT NULL OR p.decided IS NOT NULL AS chosen,
     c.id AS contact_id, c.kind AS contact_kind, c.name AS contact_name, pa.id AS partner_id, pa.name AS partner_name
 FROM participant p LEFT JOIN address a ON a.id = p.address_id
-LEFT JOIN contact c ON c.id = coalesce(p.contact_id, a.contact_id)
+LEFT JOIN contact c ON c.id = CASE WHEN p.decided IS NULL THEN coalesce(p.contact_id, a.contact_id) ELSE p.contact_id END
 LEFT JOIN contact pa ON pa.id = p.partner_id
 WHERE p.interaction_id = ANY($1::uuid[]) ORDER BY p.interaction_id, p.n
 """
@@ -197,8 +200,9 @@ def _participant(row: Mapping[str, Any]) -> ParticipantView:
         partner = _named(row["partner_id"], row["partner_name"])
         contact = ContactView(row["contact_id"], row["contact_kind"], row["contact_name"], partner)
     # One of us by extension is found by the PBX's name for him, not chosen by a person.
-    by_extension = row["chosen"] and row["role"] == "employee" and row["key"] is None
+    by_extension = row["chosen"] and row["decided"] is None and row["role"] == "employee" and row["key"] is None
     chosen = row["chosen"] and not by_extension
+    manual = chosen and row["decided"] != "remembered"
     return ParticipantView(
         role=row["role"],
         display_name=row["display_name"],
@@ -207,8 +211,8 @@ def _participant(row: Mapping[str, Any]) -> ParticipantView:
         key=row["key"],
         own=row["own"],
         contact=contact,
-        rule="own" if by_extension else "manual" if chosen else row["rule"] or "none",
-        origin="manual" if chosen else "automatic",
+        rule="own" if by_extension else row["decided"] or "manual" if chosen else row["rule"] or "none",
+        origin="manual" if manual else "automatic",
         confidence="exact" if by_extension else "manual" if chosen else row["confidence"] or "none",
         candidates=() if chosen else tuple(row["candidates"] or ()),
     )

@@ -43,7 +43,7 @@ RECENT = """
 WITH mine AS (
     SELECT r.interaction_id FROM address a CROSS JOIN LATERAL (
         SELECT p.interaction_id FROM participant p JOIN interaction i ON i.id = p.interaction_id
-        WHERE p.address_id = a.id AND p.contact_id IS NULL AND i.deleted_at IS NULL
+        WHERE p.address_id = a.id AND p.contact_id IS NULL AND p.decided IS NULL AND i.deleted_at IS NULL
         ORDER BY p.interaction_id DESC LIMIT $3) r
     WHERE a.id = $1 OR a.contact_id = $2
     UNION (SELECT p.interaction_id FROM participant p JOIN interaction i ON i.id = p.interaction_id
@@ -96,7 +96,7 @@ async def open_chains(db: Connection, interaction_ids: Sequence[UUID], limit: in
 TIMELINE = """
 WITH mine AS (
     SELECT p.interaction_id FROM participant p JOIN address a ON a.id = p.address_id
-    WHERE a.contact_id = $1 AND p.contact_id IS NULL
+    WHERE a.contact_id = $1 AND p.contact_id IS NULL AND p.decided IS NULL
     UNION SELECT interaction_id FROM participant WHERE contact_id = $1
     UNION SELECT interaction_id FROM participant WHERE partner_id = $1)
 SELECT i.id FROM mine JOIN interaction i ON i.id = mine.interaction_id

@@ -9,7 +9,7 @@ import asyncpg
 from interactions.admission import KnownAddress
 from interactions.records import Interaction, Key
 from interactions.search import fold, lexemes_for
-from storage import chains
+from storage import chains, decisions
 from storage.database import Connection, storable
 from storage.errors import Conflict
 
@@ -154,6 +154,7 @@ async def save_participants(
             for (one, _, _), address in zip(rows, found, strict=True)
         ],
     )
+    await decisions.follow(db, [one.id for one in interactions])
 
 
 ENQUEUE = """
