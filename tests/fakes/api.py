@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from config.load import loads
+from connectors.base import Batch
 from daemon.bounds import Asgi
 from daemon.intake.desk import Desk
 from daemon.journal import Journal, work_off
@@ -21,9 +22,10 @@ from daemon.server import build
 from daemon.serving import Serving
 from daemon.wiring import intake_settings, receivers, source_rows
 from interactions.mime import ParsedMail, parse
-from storage import addresses, people, search, sources
+from storage import addresses, leases, people, search, sources
 from storage.blobs import Blobs
 from storage.database import Database
+from tests.fakes.arrivals import mail
 from tests.fakes.asgi import Answer, ask
 
 HOOK_SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes ...").decode()
@@ -73,6 +75,15 @@ class Api:
         """Turns what is in the journal into records."""
         while await work_off(self.serving.database, self.serving.desk, self.serving.receivers):
             pass
+
+    async def mails(self, *raws: bytes) -> list[UUID]:
+        """Mails that arrive in the mailbox `sales`, in the order given; the ids of all mails by time."""
+        async with self.serving.database.connection() as db:
+            [lease] = await leases.acquire(db, "test", ["sales"], 1, 60)
+            await self.serving.desk.accept(lease, Batch([mail(raw) for raw in raws]))
+            await leases.release(db, [lease])
+            rows = await db.fetch("SELECT id FROM interaction WHERE kind = 'email' ORDER BY occurred_at, id")
+        return [row["id"] for row in rows]
 
     async def index(self) -> None:
         """Brings the search index up to date."""
