@@ -71,7 +71,7 @@ def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", 
             "records to index": waiting.search,
             "changes to number": waiting.feed,
             "in quarantine": f"{waiting.quarantine}" + (" (ringmail quarantine list)" if waiting.quarantine else ""),
-            "interactions": f"about {found.kept.interactions}",
+            "interactions": f"{'about ' if found.kept.interactions > counts.COUNTED_MAX else ''}{found.kept.interactions}",
             "database": show.size(found.kept.database_bytes),
         }
     )

@@ -52,6 +52,16 @@ async def test_users_who_left_are_not_counted(database: Database) -> None:
         assert (await counts.kept(db)).users == 1
 
 
+async def test_interactions_are_counted_up_to_a_bound_and_estimated_beyond(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, *(interaction(n) for n in range(5)))
+        exact, before = await counts.kept(db), await counts.kept(db, 3)
+        await db.execute("ANALYZE interaction")
+
+        assert (exact.interactions, before.interactions) == (5, 3)
+        assert (await counts.kept(db, 3)).interactions == 5
+
+
 async def test_the_server_says_how_it_is_set_up(database: Database) -> None:
     async with database.connection() as db:
         await db.execute("SET synchronous_commit = off")
