@@ -3,9 +3,10 @@
 Times are RFC 3339 with `Z`. A list item leaves out long texts; `full` brings them.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import Request
@@ -154,6 +155,17 @@ def wanted_version(request: Request) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise Problem("stale", "If-Match does not name a version of this record; read it again and send its ETag.")
     return int(text)
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The body as a JSON object. Raises Problem."""
+    try:
+        given = json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        raise Problem("invalid", f"The body is no JSON: {str(error)[:200]}.", status=400) from None
+    if not isinstance(given, dict):
+        raise Problem("invalid", "The body must be a JSON object.", errors=[("", "must be an object")])
+    return given
 
 
 def after_name(cursor: str | None) -> tuple[str, UUID] | None:
