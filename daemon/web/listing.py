@@ -109,22 +109,22 @@ def shown_kinds(features: Features) -> list[Kind]:
     return [one for one in order if (features.mail_client if one is Kind.EMAIL else features.other_interactions)]
 
 
-async def gather(db: Connection, place: Place, parameters: Iterable[tuple[str, str]]) -> Listing:
-    """Reads a page of the list and what stands around it. Raises WrongFilter."""
+async def gather(db: Connection, place: Place, parameters: Iterable[tuple[str, str]], *, whole: bool = True) -> Listing:
+    """Reads a page of the list and what stands around it; without `whole` only what moves by itself. Raises WrongFilter."""
     pairs = list(parameters)
     wanted = read_filter(pairs, place.settings.default_region, others=OURS, limit_max=PAGE_SIZE)
     address = Address.of(pairs)
     features = place.settings.features
     rows, older = await _page(db, address, wanted, features)
     counts = await lists.counts(db) if features.review_flags else {}
-    users = [one for one in await people.list_all(db) if one.disabled_at is None]
+    users = [one for one in await people.list_all(db) if one.disabled_at is None] if whole else []
     return Listing(
         address=address,
         rows=rows,
         older=older,
         views=_views(place, address, counts),
         kinds=_kinds(address, features),
-        chips=await _chips(db, place, address),
+        chips=await _chips(db, place, address) if whole else [],
         sources=await sources.list_all(db),
         users=users,
         flags=features.review_flags,

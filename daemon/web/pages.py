@@ -57,16 +57,17 @@ async def show_rows(request: Request) -> Response:
     place = place_of(request)
     try:
         async with serving_of(request).database.connection() as db:
-            found = await listing.gather(db, place, request.query_params.multi_items())
+            found = await listing.gather(db, place, request.query_params.multi_items(), whole=False)
     except WrongFilter as error:
         return _wrong_filter(place, error)
     newer = newer_than(found.rows, request.query_params.get("top", ""))
-    content = markup(place, "_fresh.html", listing=found, newer=newer).encode()
-    tag = f'"{sha256(content).hexdigest()[:32]}"'
+    # What is shown follows from this: also the time, since lines say how many minutes ago they were.
+    shown = (found, newer, place.spoken.code, place.viewer, place.now.replace(second=0, microsecond=0))
+    tag = f'"{sha256(repr(shown).encode()).hexdigest()[:32]}"'
     sent = {**headers(place.settings), "ETag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=sent)
-    return Response(content, 200, sent, "text/html")
+    return Response(markup(place, "_fresh.html", listing=found, newer=newer), 200, sent, "text/html")
 
 
 @router.get("/interactions/{interaction_id}")
