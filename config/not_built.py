@@ -10,6 +10,8 @@ from config.mail_settings import Mailbox
 from config.settings import Settings
 from config.telephony_settings import Telephony
 
+TELEPHONY_BUILT = frozenset({"generic", "mango"})
+
 
 def not_built_yet(settings: Settings) -> list[str]:
     """One sentence for each setting that is used and has no effect yet, with its dotted path, in order of the file."""
@@ -63,11 +65,9 @@ def _of_mailbox(mailbox: Mailbox) -> Iterator[tuple[str, str]]:
 
 
 def _of_telephony(source: Telephony) -> Iterator[tuple[str, str]]:
-    if source.type != "generic":
+    if source.type not in TELEPHONY_BUILT:
         yield "type", f"the provider {source.type!r}"
     if source.mode == "poll":
         yield "mode", "fetching the provider's report of calls"
     if "recordings" in source.model_fields_set and source.recordings == "store":
         yield "recordings", "storing recordings"
-    if source.map:
-        yield "map", "translating field names"

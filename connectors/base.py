@@ -165,3 +165,6 @@ class Receiver(Protocol):
 
     def answer(self, request: WebhookRequest) -> WebhookReply:
         """The 2xx that the provider expects, given only after the request is stored."""
+
+    def instruct(self, address: str) -> str:
+        """What a person has to set at the provider so that it posts to `address`: a sentence for `ringmail check`."""

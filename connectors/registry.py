@@ -5,27 +5,49 @@ The type checker proves the role of each here. A type that is read from the file
 """
 
 import ssl
+from collections.abc import Callable, Mapping
 
 from config.mail_settings import Mailbox
+from config.secrets_at import SecretText
 from config.telephony_settings import Telephony
 from connectors.base import Receiver, Refused
 from connectors.mail.smtp import SmtpServer, SmtpSettings
 from connectors.mail.source import ImapSource, MailboxSettings
 from connectors.telephony.generic import Generic, GenericSettings
+from connectors.telephony.mango import Mango, MangoSettings
 
 
 def receiver_for(table: Telephony, region: str) -> Receiver | None:
-    """The receiver of a telephony source. Raises Refused where its secret or map can't be used."""
-    if table.type != "generic":
-        return None
-    secrets = (table.secret.reveal(),) if table.secret else ()
-    settings = GenericSettings(
-        table.name, secrets, table.allow_unsigned, dict(table.map), region, table.timezone, table.allow_from
-    )
+    """The receiver of a telephony source; None where its provider is not built yet, or posts nothing. Raises Refused
+    where its secret or map can't be used."""
+    make = RECEIVERS.get(table.type)
     try:
-        return Generic(settings)
+        return make(table, region) if make else None
     except ValueError as error:
         raise Refused(f"the telephony source {table.name!r} can't be used: {error}") from None
+
+
+def _generic(table: Telephony, region: str) -> Receiver:
+    secrets = (table.secret.reveal(),) if table.secret else ()
+    return Generic(
+        GenericSettings(
+            table.name, secrets, table.allow_unsigned, dict(table.map), region, table.timezone, table.allow_from
+        )
+    )
+
+
+def _mango(table: Telephony, _: str) -> Receiver:
+    return Mango(MangoSettings(table.name, _text(table.api_key), _text(table.api_salt), table.allow_from))
+
+
+RECEIVERS: Mapping[str, Callable[[Telephony, str], Receiver]] = {
+    "generic": _generic,
+    "mango": _mango,
+}
+
+
+def _text(secret: SecretText | None) -> str:
+    return secret.reveal() if secret else ""
 
 
 def mailbox_source(table: Mailbox) -> ImapSource | None:

@@ -21,7 +21,7 @@ import structlog
 from config.mail_settings import Mailbox
 from config.settings import Settings
 from connectors.base import Source
-from connectors.registry import mailbox_source
+from connectors.registry import RECEIVERS, mailbox_source
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
 from daemon.opening import blobs_of
@@ -225,7 +225,7 @@ async def _save_sources(db: Connection, settings: Settings) -> None:
         if mailbox.password is None:
             await sources.report(db, mailbox.name, "misconfigured", "logging in by tokens (oauth) is not built yet")
     for phone in settings.telephony:
-        if phone.type == "generic":
+        if phone.type in RECEIVERS:
             await sources.report(db, phone.name, "ok", f"webhooks are taken at /hooks/{phone.name}")
         else:
             await sources.report(db, phone.name, "misconfigured", f"the provider {phone.type!r} is not built yet")

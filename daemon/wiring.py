@@ -28,6 +28,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
             dict(phone.extensions),
             review_answered=phone.review_answered,
             keep_internal=phone.internal_calls == "keep",
+            keep_recordings=phone.recordings != "never",
         )
         own.update(known)
     return IntakeSettings(

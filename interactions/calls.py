@@ -157,7 +157,10 @@ def merge(events: Iterable[CallChanged]) -> Call:
     has_report = any(event.event == "ended" for event in reported)
     answers = [event for event in reported if event.event == "answered"] if has_report else human
     ended = [event for event in reported if event.event == "ended"] or ends
-    direction = next((e.direction for e in [*reversed(reported), *reversed(ordered)] if e.direction is not None), None)
+    directions = [e.direction for e in [*reversed(reported), *reversed(ordered)] if e.direction is not None]
+    # A colleague who is asked during a call does not make it one among ourselves.
+    outward = [one for one in directions if one is not Direction.INTERNAL or has_report]
+    direction = next(iter(outward or directions), None)
     cause = next((e.cause for e in reversed(ended) if e.cause), "")
     answered_by = _who_answered(human, ends) if answers else ""
     has_voicemail = any(event.cause == "voicemail" for event in ordered) and not answers

@@ -10,6 +10,9 @@ Everything is bounded; beyond a bound the body is Unreadable rather than cut, be
 
 import json
 import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from hashlib import sha256
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -19,6 +22,7 @@ BODY_BYTES_MAX = 256 * 1024
 FIELDS_MAX = 500
 DEPTH_MAX = 5
 NAME_CHARS_MAX = 200
+YEARS = range(1990, 2200)
 
 Fields: TypeAlias = dict[str, list[str]]
 
@@ -49,6 +53,28 @@ def without_index(name: str) -> str:
 def one_of(fields: Fields, name: str) -> str:
     """The first value of a field, or an empty text."""
     return fields.get(name, [""])[0]
+
+
+def digest(parts: Iterable[str]) -> str:
+    """Equal for equal texts only: each goes in with its length."""
+    texts = (one.encode("utf-8", "surrogatepass") for one in parts)
+    return sha256(b"".join(b"%d:%b" % (len(one), one) for one in texts)).hexdigest()
+
+
+def read_time(text: str, zone: tzinfo | None = None) -> datetime | None:
+    """RFC 3339, Unix seconds or milliseconds, in UTC; None where it says no moment that can be believed. A time without
+    zone is believed only where the source has one."""
+    try:
+        if text.isascii() and text.replace(".", "", 1).isdigit():
+            seconds = float(text)
+            seconds = seconds / 1000 if seconds > 1e11 else seconds  # the year 5138 in seconds, 1973 in milliseconds
+            found = datetime.fromtimestamp(seconds, UTC)
+        else:
+            found = datetime.fromisoformat(text)
+        found = found.replace(tzinfo=found.tzinfo or zone)
+        return found.astimezone(UTC) if found.tzinfo and found.year in YEARS else None
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _form_pairs(body: bytes, expected: str) -> list[tuple[str, str]]:

@@ -21,24 +21,21 @@ One event is one however often it comes: the journal knows a signed message by i
 knows an event by all that it says, so a repeat under a new id, in other order of fields or as a form changes nothing.
 """
 
-import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from hashlib import sha256
-from ipaddress import IPv4Network, IPv6Network, ip_address
-from urllib.parse import unquote
 
-from connectors.base import Forged, Unreadable, WebhookReply, WebhookRequest
-from connectors.telephony.fields import Fields, one_of, read_fields, without_index
-from connectors.telephony.signatures import keys_of, verify_standard
+from config.tables import Networks
+from connectors.base import Unreadable, WebhookReply, WebhookRequest
+from connectors.telephony.fields import Fields, digest, one_of, read_fields, read_time, without_index
+from connectors.telephony.signatures import check_network, keys_of, names_secret, verify_standard
 from interactions.arrivals import Arrival, CallChanged, SmsArrived, SmsStatusChanged
 from interactions.records import Direction
 
 SHORT_CHARS_MAX = 255
 SMS_CHARS_MAX = 10_000
 USERS_MAX = 100
-YEARS = range(1990, 2200)
 
 FIELDS = (
     "event", "callId", "direction", "from", "to", "user", "cause", "answeringNumber", "at", "id", "text", "status",
@@ -72,7 +69,7 @@ class GenericSettings:
     field_map: Mapping[str, str] = field(default_factory=dict)
     region: str = ""
     timezone: tzinfo | None = None
-    allow_from: tuple[IPv4Network | IPv6Network, ...] = ()
+    allow_from: Networks = ()
 
 
 class Generic:
@@ -86,36 +83,10 @@ class Generic:
 
     def verify(self, request: WebhookRequest) -> None:
         """Raises Forged unless the request is signed or, where that is allowed, names the secret."""
-        self._check_network(request.remote)
-        if self._has_secret_path(request):
+        check_network(self._settings.allow_from, request.remote)
+        if self._settings.allow_unsigned and names_secret(self._settings.secrets, request.rest):
             return
         verify_standard(self._settings.secrets, request.headers, request.body, request.received_at)
-
-    def _check_network(self, remote: str) -> None:
-        if not self._settings.allow_from:
-            return
-        try:
-            address = ip_address(remote)
-        except ValueError:
-            raise Forged(
-                "the address of the sender is not known, and `allow_from` names some; check the proxy"
-            ) from None
-        address = getattr(address, "ipv4_mapped", None) or address
-        if not any(address in network for network in self._settings.allow_from):
-            raise Forged(f"{address} is in none of the networks of `allow_from`; add it there if it is your PBX")
-
-    def _has_secret_path(self, request: WebhookRequest) -> bool:
-        """Whether the path ends in the secret, as it stands or percent-encoded. All are compared, in constant time."""
-        if not self._settings.allow_unsigned:
-            return False
-        path = request.rest.strip("/")
-        last = path.rpartition("/")[2]
-        spellings = {path, last, unquote(path), unquote(last)}  # base64 may have a slash in it
-        found = False
-        for secret in self._settings.secrets:
-            for spelling in spellings:
-                found |= hmac.compare_digest(_bytes(secret.strip()), _bytes(spelling))
-        return found
 
     def masked_rest(self, request: WebhookRequest) -> str:
         """The rest of the path without a secret in it, as it may be stored and logged."""
@@ -125,16 +96,24 @@ class Generic:
         """The signed id of the message, else what the event says, else the body."""
         message_id = request.headers.get("webhook-id", "")
         if message_id and "webhook-signature" in request.headers:
-            return "wh:" + _digest([message_id])
+            return "wh:" + digest([message_id])
         try:
             [arrival] = self.read(request)
         except Unreadable:
             return "body:" + sha256(request.body).hexdigest()
         if isinstance(arrival, CallChanged):
-            return "call:" + _digest([arrival.call_key, arrival.dedup_key])
+            return "call:" + digest([arrival.call_key, arrival.dedup_key])
         if isinstance(arrival, SmsStatusChanged):
-            return "status:" + _digest([arrival.sms_key, arrival.dedup_key])
-        return "sms:" + _digest([arrival.sms_key]) if isinstance(arrival, SmsArrived) else ""
+            return "status:" + digest([arrival.sms_key, arrival.dedup_key])
+        return "sms:" + digest([arrival.sms_key]) if isinstance(arrival, SmsArrived) else ""
+
+    def instruct(self, address: str) -> str:
+        """What has to be set at the PBX."""
+        if self._settings.allow_unsigned:
+            return (
+                f"let the PBX post to {address}/SECRET, where SECRET is the value of secret; requests need no signature"
+            )
+        return f"let the PBX post to {address}, signed as Standard Webhooks with secret"
 
     def answer(self, request: WebhookRequest) -> WebhookReply:  # noqa: ARG002 (one shape for all receivers)
         """Always the same."""
@@ -169,7 +148,7 @@ class Generic:
         return CallChanged(
             source=self._settings.name,
             call_key=call_key,
-            dedup_key=f"{event}:{_digest(said)}",
+            dedup_key=f"{event}:{digest(said)}",
             event=_CALL_EVENTS[event],
             received_at=request.received_at,
             at=read_time(at, self._settings.timezone),
@@ -206,7 +185,7 @@ class Generic:
         return SmsStatusChanged(
             source=self._settings.name,
             sms_key=self._needed(fields, "id"),
-            dedup_key=f"{status[:32]}:{_digest([status, at])}",
+            dedup_key=f"{status[:32]}:{digest([status, at])}",
             status=status,
             received_at=request.received_at,
             at=read_time(at, self._settings.timezone),
@@ -276,28 +255,3 @@ def _read_map(field_map: Mapping[str, str]) -> tuple[dict[str, tuple[str, ...]],
         for one in theirs.split("|"):
             values[name, one.strip().casefold()] = value
     return names, values
-
-
-def _digest(parts: Iterable[str]) -> str:
-    """Equal for equal texts only: each goes in with its length."""
-    return sha256(b"".join(b"%d:%b" % (len(one), one) for one in map(_bytes, parts))).hexdigest()
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def read_time(text: str, zone: tzinfo | None = None) -> datetime | None:
-    """RFC 3339, Unix seconds or milliseconds, in UTC; None where it says no moment that can be believed. A time without
-    zone is believed only where the source has one."""
-    try:
-        if text.isascii() and text.replace(".", "", 1).isdigit():
-            seconds = float(text)
-            seconds = seconds / 1000 if seconds > 1e11 else seconds  # the year 5138 in seconds, 1973 in milliseconds
-            found = datetime.fromtimestamp(seconds, UTC)
-        else:
-            found = datetime.fromisoformat(text)
-        found = found.replace(tzinfo=found.tzinfo or zone)
-        return found.astimezone(UTC) if found.tzinfo and found.year in YEARS else None
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -1,4 +1,6 @@
-"""Standard Webhooks: HMAC-SHA256 over `id.timestamp.body` (standardwebhooks.com, specification 1.0).
+"""What proves a request: a signature, the secret in its path, the network it comes from.
+
+Standard Webhooks: HMAC-SHA256 over `id.timestamp.body` (standardwebhooks.com, specification 1.0).
 
 A secret is written `whsec_` + base64; the padding may be missing. Without the prefix it may be base64 or any password:
 since nobody can tell which a sender means (`openssl dgst -hmac` takes the letters as they are), both readings of it
@@ -16,7 +18,10 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from ipaddress import ip_address
+from urllib.parse import unquote
 
+from config.tables import Networks
 from connectors.base import Forged
 
 TOLERANCE_SECONDS = 300
@@ -95,6 +100,37 @@ def verify_standard(
     if not matched:
         raise Forged("webhook-signature does not fit the body and this source's secret")
     return message_id
+
+
+def check_network(allowed: Networks, remote: str) -> None:
+    """Raises Forged unless a request comes from one of these networks; none at all allows any."""
+    if not allowed:
+        return
+    try:
+        address = ip_address(remote)
+    except ValueError:
+        raise Forged("the address of the sender is not known, and `allow_from` names some; check the proxy") from None
+    address = getattr(address, "ipv4_mapped", None) or address
+    if not any(address in network for network in allowed):
+        raise Forged(f"{address} is in none of the networks of `allow_from`; add it there if it is your PBX")
+
+
+def names_secret(secrets: Sequence[str], rest: str) -> bool:
+    """Whether a path ends in a secret, as it stands or percent-encoded. All are compared, in constant time."""
+    path = rest.strip("/")
+    last = path.rpartition("/")[2]
+    spellings = {path, last, unquote(path), unquote(last)}  # base64 may have a slash in it
+    found = False
+    for secret in secrets:
+        for spelling in spellings:
+            found |= same(secret.strip(), spelling)
+    return found
+
+
+def same(expected: str, given: str) -> bool:
+    """Whether two texts are equal, in constant time. An empty one is no proof of anything."""
+    one, other = (text.encode("utf-8", "surrogatepass") for text in (expected, given))
+    return hmac.compare_digest(one, other) and bool(one)
 
 
 def _signature(key: bytes, message_id: str, stamp: str, body: bytes) -> str:

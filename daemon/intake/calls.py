@@ -46,9 +46,11 @@ async def admit_calls(
     known = await addresses.claim(db, wanted)
     there = await records.which_exist(db, list(keys))
     created = 0
-    for interaction_id, call in folded.items():
+    own = settings.source(source)
+    for interaction_id, folded_call in folded.items():
+        call = folded_call if own.keep_recordings else replace(folded_call, recordings=())
         is_new = interaction_id not in there
-        if is_new and call.direction is Direction.INTERNAL and not settings.source(source).keep_internal:
+        if is_new and call.direction is Direction.INTERNAL and not own.keep_internal:
             continue
         decided = decide_call(interaction_id, source, keys[interaction_id][0], call, known, ours, now)
         if is_new:

@@ -22,6 +22,7 @@ class SourceSettings:
     extensions: Mapping[str, str | None] = field(default_factory=dict)
     review_answered: bool = True
     keep_internal: bool = False
+    keep_recordings: bool = True
 
 
 @dataclass(frozen=True, slots=True)

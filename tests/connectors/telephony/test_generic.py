@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Forged, Receiver, Unreadable, WebhookReply, WebhookRequest
-from connectors.telephony.generic import SMS_CHARS_MAX, USERS_MAX, Generic, GenericSettings, read_time
+from connectors.telephony.fields import read_time
+from connectors.telephony.generic import SMS_CHARS_MAX, USERS_MAX, Generic, GenericSettings
 from connectors.telephony.signatures import sign_standard
 from interactions.arrivals import CallChanged, SmsArrived, SmsStatusChanged
 from interactions.calls import merge

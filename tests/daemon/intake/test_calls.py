@@ -12,7 +12,7 @@ from daemon.intake.calls import admit_calls
 from daemon.intake.context import IntakeSettings, SourceSettings
 from interactions.arrivals import CallChanged
 from interactions.phones import phone_key
-from interactions.records import Direction, Key
+from interactions.records import Direction
 from storage import addresses, sources
 from storage.database import Connection, Database
 from tests.fakes.arrivals import call
@@ -23,15 +23,15 @@ SECOND = call("c2", "ringing", minute=1, number="101", direction=None, users=("1
 JOIN = call("c1", "answered", minute=2, answered_by="102", aliases=("c2",))
 END = call("c2", "ended", minute=3, direction=None, cause="normalClearing")
 
+PLAIN = SourceSettings("main")
+
 
 class Door:
     """Admits calls of the source `main`, each batch in a transaction of its own."""
 
-    def __init__(
-        self, database: Database, now: datetime, own: frozenset[Key] = OWN, keep_internal: bool = False
-    ) -> None:
+    def __init__(self, database: Database, now: datetime, own: SourceSettings = PLAIN) -> None:
         self.database, self._now = database, now
-        self._settings = IntakeSettings("RU", 72, {"main": SourceSettings("main", keep_internal=keep_internal)}, own)
+        self._settings = IntakeSettings("RU", 72, {"main": own}, OWN)
 
     async def bring(self, *events: CallChanged) -> int:
         async def work(db: Connection) -> int:
@@ -116,7 +116,7 @@ async def test_a_call_among_ourselves_leaves_no_record_unless_it_is_wanted(door:
     inside = replace(FIRST, direction=Direction.INTERNAL)
 
     assert await door.bring(inside) == 0
-    assert await Door(door.database, now, keep_internal=True).bring(inside) == 1
+    assert await Door(door.database, now, SourceSettings("main", keep_internal=True)).bring(inside) == 1
 
 
 async def test_a_call_that_only_its_report_calls_incoming_gets_its_record_then(door: Door) -> None:
@@ -124,3 +124,14 @@ async def test_a_call_that_only_its_report_calls_incoming_gets_its_record_then(d
 
     assert await door.bring(call("c1", "ended", minute=3, is_final=True)) == 1
     assert await door.records() == [("ended", None, "incoming", "+74951234567")]
+
+
+async def test_recordings_are_not_even_named_where_they_are_not_wanted(door: Door, now: datetime) -> None:
+    recorded = call("c1", "noted", recordings=("r1",))
+    names = "SELECT block->'recordings'->0->>'id' FROM interaction"
+
+    await door.bring(FIRST, recorded)
+    assert await door.rows(names) == [("r1",)]
+
+    await Door(door.database, now, SourceSettings("main", keep_recordings=False)).bring(recorded)
+    assert await door.rows(names) == [(None,)]
