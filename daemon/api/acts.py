@@ -10,15 +10,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from daemon import bulk, regroup
-from daemon.api.drafts import InteractionEdit
+from daemon import bulk, planning, regroup
+from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
+from daemon.api.records import need_features
+from daemon.api.repeats import once
+from daemon.api.shapes import etag, interaction_json
 from daemon.auth import serving_of, viewer_of
 from daemon.filters import WrongFilter, read_filter
+from daemon.intake.manual import Draft
 from interactions.records import JsonValue
+from interactions.views import InteractionView
 from storage import bulk as storage_bulk
 from storage import edits, lists
 from storage.bulk import FIELDS
@@ -107,6 +112,53 @@ def _filter(given: dict[str, Any], region: str) -> lists.Filter:
     if wrong:
         raise Problem("invalid", "This filter can't be used.", errors=wrong)
     return found
+
+
+@router.post("/interactions/{interaction_id}/carry-out", status_code=201)
+async def carry_out(request: Request, interaction_id: UUID, given: dict[str, Any]) -> Response:
+    """Carries out a plan: the new interaction is in its chain, with its participants and topic where none are given."""
+    serving, by = serving_of(request), viewer_of(request).user_id
+
+    async def make(db: Connection) -> dict[str, JsonValue]:
+        plan = await lists.find(db, interaction_id)
+        if plan is None:
+            raise Problem("not_found", "There is no such interaction.")
+        draft = _carried_out(plan, given)
+        need_features(serving, draft.kind, draft.reviewed)
+        new_id = await planning.carry_out(db, plan, draft, serving.desk.settings, by)
+        found = await lists.find(db, new_id)
+        assert found is not None
+        return interaction_json(found, serving.public_url)
+
+    body = await once(request, make)
+    return JSONResponse(body, 201, {"Location": f"/api/v1/interactions/{body['id']}", "ETag": etag(1)})
+
+
+def _carried_out(plan: InteractionView, given: dict[str, Any]) -> Draft:
+    """What is given, with the plan's own words where there are none. Raises Problem."""
+    people = [
+        {
+            "role": one.role,
+            "display_name": one.display_name,
+            "address": one.address,
+            "contact_id": one.contact.id if one.contact and one.origin == "manual" else None,
+        }
+        for one in plan.participants
+    ]
+    intended = plan.block.get("intended_type")
+    filled = {"topic": plan.topic, "description": plan.description, "participants": people, "type": intended, **given}
+    wrong: list[tuple[str, str]] = [
+        (name, "comes from the plan") for name in ("chain_id", "based_on_id", "subject_id") if name in given
+    ]
+    if filled["type"] == "planned":
+        wrong.append(("type", "must be phone_call, meeting or sms"))
+    if wrong:
+        raise Problem("invalid", "A plan is carried out in its own chain.", errors=wrong)
+    try:
+        return InteractionIn.model_validate(filled).draft(None)
+    except ValidationError as error:
+        found = [(".".join(map(str, one["loc"])), str(one["msg"])) for one in error.errors()]
+        raise Problem("invalid", "The plan can't be carried out like this.", errors=found) from None
 
 
 @router.post("/chains/{chain_id}/merge")

@@ -7,8 +7,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from daemon.api.blocks import BLOCKS, CallIn, MeetingIn, PlannedIn, SmsIn, unknown_names
 from daemon.intake.manual import Draft, Edit
-from interactions.records import Direction, Importance, Kind, Role
+from interactions.records import Direction, Importance, JsonValue, Kind, Role
 
 PARTICIPANTS_MAX = 1000
 JSON_BYTES_MAX = 64 * 1024
@@ -17,7 +18,7 @@ YEARS = range(1970, 2200)
 # What we make ourselves may be sent back with a change, so that a record can be read, changed and sent as a whole.
 OURS = frozenset(
     "id number url type direction occurred_at created_at updated_at author responsible department contact partner "
-    "attachments chain subject reviewed_at reviewed_by source excerpt external_ref call meeting email sms planned "
+    "attachments chain subject reviewed_at reviewed_by source excerpt external_ref email "
     "on_control".split()
 )
 
@@ -69,6 +70,9 @@ Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
 Block = Annotated[dict[str, Any], AfterValidator(_small)]
 
 
+NO_FIELDS = frozenset({"participants", "subject_id", *(name for name, _ in BLOCKS.values())})
+
+
 class ParticipantIn(BaseModel):
     """One participant: any text, an address, a contact."""
 
@@ -117,10 +121,21 @@ class InteractionIn(BaseModel):
     tags: Tags = ()
     extra: Block = {}
     participants: Participants = []
-    call: Block | None = None
-    meeting: Block | None = None
-    sms: Block | None = None
-    planned: Block | None = None
+    call: CallIn | None = None
+    meeting: MeetingIn | None = None
+    sms: SmsIn | None = None
+    planned: PlannedIn | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_facts(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for kind, (name, block) in BLOCKS.items():
+                if given.get(name) is not None and given.get("type") != kind:
+                    raise ValueError(f"{name} is for the type {kind}")
+                if wrong := unknown_names(block, given.get(name)):
+                    raise ValueError(f"{name} has no {', '.join(wrong)}; known are {', '.join(block.model_fields)}")
+        return given
 
     @model_validator(mode="after")
     def _says_something(self) -> "InteractionIn":
@@ -136,21 +151,28 @@ class InteractionIn(BaseModel):
         return self.reviewed
 
     def draft(self, author_id: UUID | None) -> Draft:
-        blocks = {"phone_call": self.call, "meeting": self.meeting, "sms": self.sms, "planned": self.planned}
         return Draft(
             kind=Kind(self.type), direction=self.direction, topic=self.topic, description=self.description,
             comment=self.comment, importance=self.importance, occurred_at=self.occurred_at, reviewed=self.reviewed,
             responsible_id=self.responsible_id, author_id=author_id, external_ref=self.external_ref,
             chain_id=self.chain_id, based_on_id=self.based_on_id, tags=self.tags, extra=self.extra,
-            block=blocks[self.type] or {}, participants=tuple(one.row() for one in self.participants),
+            block=self.facts() or {}, participants=tuple(one.row() for one in self.participants),
         )  # fmt: skip
+
+    def facts(self) -> dict[str, JsonValue] | None:
+        """The block of its type, as far as it was given."""
+        blocks = {"phone_call": self.call, "meeting": self.meeting, "sms": self.sms, "planned": self.planned}
+        block = blocks[self.type]
+        return block.facts() if block is not None else None
 
     def edit(self) -> Edit:
         """The same as a change of a record that is there."""
         fields: dict[str, object] = {
             name: _plain(getattr(self, name)) for name in self.model_fields_set if name in InteractionEdit.model_fields
         }
-        return Edit(fields, _rows(self.participants) if "participants" in self.model_fields_set else None)
+        people = _rows(self.participants) if "participants" in self.model_fields_set else None
+        facts = self.facts()
+        return Edit(fields, people, (Kind(self.type), facts) if facts else None)
 
     def contacts(self) -> set[UUID]:
         """All contacts that are named."""
@@ -174,6 +196,10 @@ class InteractionEdit(BaseModel):
     tags: Tags | None = None
     extra: Block | None = None
     participants: Participants = []
+    call: CallIn | None = None
+    meeting: MeetingIn | None = None
+    sms: SmsIn | None = None
+    planned: PlannedIn | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -187,13 +213,16 @@ class InteractionEdit(BaseModel):
 
     def edit(self) -> Edit:
         """What was given."""
+        blocks = {kind: getattr(self, name) for kind, (name, _) in BLOCKS.items()}
         fields: dict[str, object] = {
-            name: _plain(getattr(self, name)) for name in self.model_fields_set if name != "participants"
+            name: _plain(getattr(self, name)) for name in self.model_fields_set if name not in NO_FIELDS
         }
         for name, nothing in (("tags", []), ("extra", {})):
             if name in fields and fields[name] is None:
                 fields[name] = nothing
-        return Edit(fields, _rows(self.participants) if "participants" in self.model_fields_set else None)
+        people = _rows(self.participants) if "participants" in self.model_fields_set else None
+        facts = next(((Kind(kind), block.facts()) for kind, block in blocks.items() if block is not None), None)
+        return Edit(fields, people, facts)
 
     def contacts(self) -> set[UUID]:
         """All contacts that are named."""

@@ -89,7 +89,7 @@ async def list_interactions(request: Request) -> JSONResponse:
 async def add_interaction(request: Request, given: InteractionIn) -> Response:
     """A new record."""
     serving, viewer = serving_of(request), viewer_of(request)
-    _need_features(serving, Kind(given.type), given.flags)
+    need_features(serving, Kind(given.type), given.flags)
 
     async def make(db: Connection) -> dict[str, JsonValue]:
         new_id = await _add(db, serving, given, viewer.user_id)
@@ -120,7 +120,7 @@ async def put_by_ref(request: Request, external_ref: str, given: InteractionIn) 
         raise Problem("invalid", "The reference in the body differs from that in the path.")
     wanted = given.model_copy(update={"external_ref": external_ref})
     version = wanted_version(request)
-    _need_features(serving, Kind(given.type), given.flags)
+    need_features(serving, Kind(given.type), given.flags)
 
     async def work(db: Connection) -> tuple[UUID, int]:
         found = await records.find_by_ref(db, external_ref)
@@ -149,7 +149,7 @@ async def read_interaction(request: Request, interaction_id: UUID) -> Response:
 async def change_interaction(request: Request, interaction_id: UUID, given: InteractionEdit) -> Response:
     """Changes what is given."""
     serving, viewer, version = serving_of(request), viewer_of(request), wanted_version(request)
-    _need_features(serving, None, given.flags)
+    need_features(serving, None, given.flags)
 
     async def work(db: Connection) -> None:
         await _change(db, serving, interaction_id, given, viewer.user_id, version)
@@ -290,7 +290,7 @@ async def _refuse(db: Connection, interaction_id: UUID) -> None:
     raise Problem("stale", "Somebody changed this interaction since you read it; read it again.")
 
 
-def _need_features(serving: Serving, kind: Kind | None, flags: bool) -> None:
+def need_features(serving: Serving, kind: Kind | None, flags: bool) -> None:
     """Refuses what belongs to an option that is switched off."""
     features = serving.settings.features
     if kind is not None and kind not in shown_kinds(features):

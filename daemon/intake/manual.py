@@ -23,7 +23,7 @@ from interactions.records import (
     Role,
     uuid7,
 )
-from storage import addresses, chains, edits, feed, records, search
+from storage import addresses, blocks, chains, edits, feed, records, search
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -57,6 +57,7 @@ class Edit:
 
     fields: Mapping[str, object]
     participants: Sequence[tuple[Role, str, str, UUID | None]] | None = None
+    facts: tuple[Kind, Mapping[str, JsonValue]] | None = None  # only a record that was entered by hand takes them
 
 
 def key_of(address: str, region: str) -> Key | None:
@@ -105,6 +106,8 @@ async def change(
         await edits.put_participants(db, interaction_id, participants, known)
     if "description" in edit.fields:
         await edits.set_excerpt(db, interaction_id, excerpt(str(edit.fields["description"] or "")))
+    if edit.facts is not None:
+        await blocks.merge(db, interaction_id, *edit.facts)
     await search.index_these(db, [interaction_id])
     await feed.add(db, [feed.Change("interaction.updated", interaction_id)])
     return True

@@ -1,0 +1,3 @@
+from datetime import datetime
+
+def rrulestr(s: str, *, dtstart: datetime | None = ...) -> object: ...
