@@ -118,7 +118,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"extra": {"x": float("nan")}}, "extra"),
     ({"extra": {"x": float("-inf")}}, "extra"),
     ({"extra": []}, "extra"),
-    ({"call": {"x": DEEP}}, "call"),
+    ({"call": {"result": DEEP}}, ""),
     ({"external_ref": ""}, "external_ref"),
     ({"external_ref": "x" * 201}, "external_ref"),
     ({"responsible_id": "anna"}, "responsible_id"),
