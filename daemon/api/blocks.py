@@ -45,7 +45,7 @@ Result = Literal[
 
 
 class _Block(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="forbid")
 
     def facts(self) -> dict[str, JsonValue]:
         """What was given."""
@@ -104,6 +104,12 @@ BLOCKS: Mapping[str, tuple[str, type[_Block]]] = {
 }
 
 
-def unknown_names(block: type[_Block], given: Any) -> list[str]:
-    """Names in a block that mean nothing."""
-    return sorted(given.keys() - block.model_fields.keys()) if isinstance(given, dict) else []
+def known_only(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A change with nothing in its blocks but what may be changed there."""
+    blocks = dict(BLOCKS.values())
+    return {
+        name: {key: one for key, one in value.items() if key in blocks[name].model_fields}
+        if name in blocks and isinstance(value, dict)
+        else value
+        for name, value in given.items()
+    }

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from daemon.api.blocks import BLOCKS, CallIn, MeetingIn, PlannedIn, SmsIn, unknown_names
+from daemon.api.blocks import BLOCKS, CallIn, MeetingIn, PlannedIn, SmsIn, known_only
 from daemon.intake.manual import Draft, Edit
 from interactions.records import Direction, Importance, JsonValue, Kind, Role
 
@@ -130,11 +130,9 @@ class InteractionIn(BaseModel):
     @classmethod
     def _names_facts(cls, given: Any) -> Any:
         if isinstance(given, dict):
-            for kind, (name, block) in BLOCKS.items():
-                if given.get(name) is not None and given.get("type") != kind:
+            for kind, (name, _) in BLOCKS.items():
+                if given.get(name) is not None and given.get("type") in BLOCKS and given["type"] != kind:
                     raise ValueError(f"{name} is for the type {kind}")
-                if wrong := unknown_names(block, given.get(name)):
-                    raise ValueError(f"{name} has no {', '.join(wrong)}; known are {', '.join(block.model_fields)}")
         return given
 
     @model_validator(mode="after")
@@ -204,7 +202,9 @@ class InteractionEdit(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_ours(cls, given: Any) -> Any:
-        return {name: value for name, value in given.items() if name not in OURS} if isinstance(given, dict) else given
+        if not isinstance(given, dict):
+            return given
+        return known_only({name: value for name, value in given.items() if name not in OURS})
 
     @property
     def flags(self) -> bool:
