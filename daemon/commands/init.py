@@ -11,59 +11,27 @@ The login is tried by the very code that will read the mailbox, with the text th
 
 import asyncio
 import os
-import re
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.load import FILE_NAME, Mistakes, load, loads
+from config.load import FILE_NAME, load
 from config.settings import DATA_DIR_DEFAULT, Settings
-from config.write import Answers, MailboxAnswers, TelephonyAnswers, render
-from connectors.base import ConnectorError, Refused, Unavailable
-from connectors.mail.discover import Candidate, candidates, choose
-from connectors.registry import mailbox_source
+from config.write import Answers, render
 from daemon.commands import founding, show
+from daemon.commands.answers import LISTEN_DEFAULT, Wanted, from_flags, whole_path
+from daemon.commands.asking import from_person
 from daemon.commands.given import ExitCode, Failed, Given, given_of
 from daemon.commands.users import add_user, key_of, make_link, say_link
 from daemon.opening import opened
 from daemon.wiring import public_url
-from interactions.addresses import email_key
 from storage import people
 
-PROBE_SECONDS = 20.0
-PASSWORD_TRIES = 3
-PASSWORD_VARIABLE = "RINGMAIL_INIT_PASSWORD"  # for the time of the login only
-PHONE_SOURCE = "pbx"
-LISTEN_DEFAULT = "127.0.0.1:8025"
-
 app = typer.Typer(rich_markup_mode=None)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is asked for, by flags or by a person. Empty: not said."""
-
-    email: str = ""
-    password: str = ""
-    password_env: str = ""
-    imap: str = ""
-    smtp: str = ""
-    login: str = ""
-    tls_ca: str = ""
-    data_dir: str = DATA_DIR_DEFAULT
-    listen: str = LISTEN_DEFAULT
-    public_url: str = ""
-    language: str = "ru"
-    timezone: str = "Europe/Moscow"
-    region: str = "RU"
-    user_email: str = ""
-    user_name: str = ""
-    phone_lines: tuple[str, ...] = ()
-    with_telephony: bool = False
 
 
 @app.command("init")
@@ -102,7 +70,7 @@ def init(
     if path.exists() and not force:
         asyncio.run(resume(path, wanted, json=json))
         return
-    wanted, answers, words = prepare_yes(wanted, path) if yes else prepare_asking(wanted, path)
+    wanted, answers, words = from_flags(wanted, path) if yes else from_person(wanted, path)
     if words:
         show.warn(words)
     settings = write(path, answers, wanted)
@@ -114,186 +82,6 @@ def target(given: Given) -> Path:
     """Where the configuration goes."""
     named = given.config or os.environ.get("RINGMAIL_CONFIG") or FILE_NAME
     return Path(named).expanduser().absolute()
-
-
-# ---- answers
-
-
-def whole_path(text: str) -> str:
-    """A path as it was meant where the command was given: relative ones in the file start at the file's folder."""
-    return text if not text or text.startswith("~") else str(Path(text).absolute())
-
-
-def prepare_yes(wanted: Wanted, path: Path) -> tuple[Wanted, Answers, str]:
-    """Answers from flags. Raises Failed, Mistakes, Refused or Unavailable."""
-    if not (wanted.user_email or wanted.email):
-        raise Failed("--yes needs --email, or --user-email for the first user.", ExitCode.USAGE)
-    if wanted.email and not password_of(wanted):
-        raise Failed("--yes with --email needs --password-stdin or --password-env NAME (and that set).", ExitCode.USAGE)
-    wanted = settled(wanted)
-    key_of(wanted.user_email)
-    answers = answers_for(wanted, None)
-    loads_with(answers, wanted, path)  # mistakes come before any password goes out
-    if not wanted.email:
-        return wanted, answers, ""
-    found, words = asyncio.run(find_server(wanted, path))
-    return wanted, answers_for(wanted, found), words
-
-
-def prepare_asking(wanted: Wanted, path: Path) -> tuple[Wanted, Answers, str]:
-    """Answers from a person; flags are the defaults."""
-    show.warn(f"This writes {path}. Enter takes what stands in brackets; Ctrl-C stops and leaves nothing behind.\n")
-    while True:
-        email = ask("E-mail address of the mailbox to read (- for none)", wanted.email or "-")
-        if email == "-" or email_key(email):
-            break
-        show.warn(f"{email[:80]!r} is no e-mail address.")
-    wanted = replace(wanted, email="" if email == "-" else email)
-    found, words = ask_for_login(wanted, path) if wanted.email else ((wanted, None), "")
-    wanted, server = found
-    wanted = replace(
-        wanted,
-        language=ask("Language of the pages, ru or en", wanted.language),
-        timezone=ask("Time zone", wanted.timezone),
-        region=ask("Country of telephone numbers without one", wanted.region),
-        data_dir=ask("Folder for everything that is kept", wanted.data_dir),
-        listen=ask("Address and port of the pages", wanted.listen),
-    )
-    wanted = replace(wanted, public_url=ask("Address that people see", wanted.public_url or f"http://{wanted.listen}"))
-    lines = ask("Your telephone lines, with commas between (- for none)", ", ".join(wanted.phone_lines) or "-")
-    lines_given = tuple(one.strip() for one in lines.split(",") if one.strip(" -"))
-    wanted = replace(wanted, phone_lines=lines_given, with_telephony=wanted.with_telephony or bool(lines_given))
-    while True:
-        user = ask("Your own e-mail address, to sign in", wanted.user_email or wanted.email or None)
-        if email_key(user):
-            break
-        show.warn(f"{user[:80]!r} is no e-mail address.")
-    wanted = settled(replace(wanted, user_email=user, user_name=ask("Your name", wanted.user_name or user)))
-    answers = answers_for(wanted, server)
-    loads_with(answers, wanted, path)
-    return wanted, answers, words
-
-
-def ask(question: str, default: str | None) -> str:
-    """One question on standard error, so that the answer of the command stays alone on standard output."""
-    return str(typer.prompt(question, default=default, err=True)).strip()
-
-
-def ask_for_login(wanted: Wanted, path: Path) -> tuple[tuple[Wanted, Candidate | None], str]:
-    """Asks for the password, finds the server and logs in; asks again as long as a person wants to."""
-    for tries_left in reversed(range(PASSWORD_TRIES)):
-        if not password_of(wanted):
-            wanted = replace(
-                wanted, password=str(typer.prompt(f"Password of {wanted.email}", hide_input=True, err=True))
-            )
-        show.warn("Looking for the server and logging in …")
-        try:
-            found, words = asyncio.run(find_server(wanted, path))
-        except ConnectorError as error:
-            if not tries_left:
-                raise
-            show.warn(f"{error}\n")
-            if isinstance(error, Refused) and error.state == "needs_reauth":
-                wanted = replace(wanted, login=ask("Login", wanted.login or wanted.email), password="", password_env="")
-            else:
-                wanted = replace(
-                    wanted, imap=ask("IMAP server, like imaps://imap.example.org:993", wanted.imap or None)
-                )
-        else:
-            return (wanted, found), words
-    raise Failed("The login could not be tried.")
-
-
-def settled(wanted: Wanted) -> Wanted:
-    """With what follows from the rest filled in."""
-    return replace(
-        wanted,
-        data_dir=whole_path(wanted.data_dir),
-        public_url=wanted.public_url or f"http://{wanted.listen}",
-        user_email=wanted.user_email or wanted.email,
-    )
-
-
-def password_of(wanted: Wanted) -> str:
-    """The password of the mailbox, wherever it is."""
-    return wanted.password or (os.environ.get(wanted.password_env, "") if wanted.password_env else "")
-
-
-def mailbox_name(email: str) -> str:
-    """A name for the mailbox: what stands before the @, as far as names allow it."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", email.partition("@")[0].lower()).strip("-_")[:60]
-    return name or "mail"
-
-
-def answers_for(wanted: Wanted, server: Candidate | None) -> Answers:
-    """What is written. Without a server yet, the first that would be tried."""
-    mailboxes: tuple[MailboxAnswers, ...] = ()
-    if wanted.email:
-        name = mailbox_name(wanted.email)
-        chosen = server or next(iter(servers(wanted)), Candidate("imaps://localhost", ""))
-        secret = f"env:{wanted.password_env}" if not wanted.password else f"file:{name}.password"
-        smtp = wanted.smtp or chosen.smtp
-        login = wanted.login or wanted.email
-        mailboxes = (MailboxAnswers(name, wanted.email, chosen.imap, smtp, login, secret, wanted.tls_ca),)
-    phones: tuple[TelephonyAnswers, ...] = ()
-    if wanted.with_telephony:
-        # A mailbox may be called so too, and every name is given once.
-        name = PHONE_SOURCE if all(one.name != PHONE_SOURCE for one in mailboxes) else f"{PHONE_SOURCE}-calls"
-        lines = dict.fromkeys(wanted.phone_lines, wanted.user_email)
-        phones = (TelephonyAnswers(name, f"file:{name}.secret", lines),)
-    return Answers(
-        wanted.data_dir, wanted.public_url, wanted.region, wanted.language, wanted.timezone, wanted.listen, mailboxes,
-        phones,
-    )  # fmt: skip
-
-
-def servers(wanted: Wanted) -> list[Candidate]:
-    """Where to look for the mailbox."""
-    return [Candidate(wanted.imap, wanted.smtp)] if wanted.imap else candidates(wanted.email)
-
-
-def loads_with(answers: Answers, wanted: Wanted, path: Path) -> Settings:
-    """What the answers mean, with secrets that are not written yet. Raises Mistakes."""
-    stand_in = f"env:{PASSWORD_VARIABLE}"
-    tried = replace(
-        answers,
-        mailboxes=tuple(replace(one, password=stand_in) for one in answers.mailboxes),
-        telephony=tuple(replace(one, secret=stand_in) for one in answers.telephony),
-    )
-    environ = {**os.environ, PASSWORD_VARIABLE: password_of(wanted) or founding.new_webhook_secret()}
-    try:
-        return loads(render(tried), path.parent, environ).settings
-    except Mistakes as error:
-        told = [replace(mistake, line=None, file="answers") for mistake in error.mistakes]
-        raise Mistakes(told) from None
-
-
-async def find_server(wanted: Wanted, path: Path) -> tuple[Candidate, str]:
-    """Logs in at the first server that knows the mailbox. Raises Refused or Unavailable."""
-    found = servers(wanted)
-    if not found:
-        raise Failed(f"{wanted.email[:80]!r} has no domain to look for a server in; give --imap.", ExitCode.USAGE)
-
-    async def probe(candidate: Candidate) -> str:
-        (mailbox,) = loads_with(answers_for(wanted, candidate), wanted, path).mailboxes
-        source = mailbox_source(mailbox)
-        assert source is not None
-        try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                return await source.check()
-        except TimeoutError:
-            raise Unavailable(f"no answer within {PROBE_SECONDS:.0f} seconds") from None
-
-    if len(found) == 1:
-        try:
-            return found[0], await probe(found[0])
-        except Refused as error:
-            hint = found[0].hint if error.state == "needs_reauth" else ""
-            raise Refused(f"{error}; {hint}" if hint else str(error), error.state) from None
-    return await choose(found, probe)
-
-
-# ---- files and the first user
 
 
 def write(path: Path, answers: Answers, wanted: Wanted) -> Settings:

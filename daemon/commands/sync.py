@@ -16,7 +16,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Annotated
 
@@ -33,7 +33,6 @@ from daemon.intake.desk import Desk, SourceIntake, utc_now
 from daemon.opening import Storage, blobs_of
 from daemon.wiring import intake_settings, source_rows
 from daemon.workers import Workers
-from interactions.records import Json
 from storage import addresses, leases, sources
 from storage.database import Connection, Database
 from storage.errors import Stale
@@ -51,22 +50,15 @@ class Done:
     quarantined: int = 0
 
 
-class CountingIntake:
-    """The intake of the source, which also moves the progress along (`connectors.base.Intake`)."""
+@dataclass(frozen=True)
+class CountingIntake(SourceIntake):
+    """The intake of the source, which also counts and moves the progress along."""
 
-    def __init__(self, inner: SourceIntake, progress: show.Progress) -> None:
-        self.done = Done()
-        self._inner = inner
-        self._progress = progress
-
-    async def checkpoint(self, key: str) -> Json | None:
-        return await self._inner.checkpoint(key)
-
-    async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
-        return await self._inner.known(folder, uidvalidity, uids)
+    progress: show.Progress
+    done: Done = field(default_factory=Done)
 
     async def accept(self, batch: Batch) -> Accepted:
-        accepted = await self._inner.accept(batch)
+        accepted = await super().accept(batch)
         self.done.new += accepted.new
         self.done.known += accepted.known
         self.done.quarantined += accepted.quarantined
@@ -74,8 +66,8 @@ class CountingIntake:
 
     async def report(self, report: Report) -> None:
         if report.total:
-            self._progress.reach(report.done or 0, report.total)
-        await self._inner.report(report)
+            self.progress.reach(report.done or 0, report.total)
+        await super().report(report)
 
 
 @app.command("sync")
@@ -176,7 +168,7 @@ async def catch_up(settings: Settings, storage: Storage, source: ImapSource) -> 
     try:
         desk = Desk(database, storage.blobs, intake_settings(settings), workers.parse)
         with show.Progress(name) as progress:
-            intake = CountingIntake(SourceIntake(desk, database, lease), progress)
+            intake = CountingIntake(desk, database, lease, progress)
             await _beside(source.catch_up(intake), _keep(database, owner, lease))
         return intake.done
     except ConnectorError as error:

@@ -189,7 +189,10 @@ def test_a_refused_login_is_4_and_nothing_is_written(
 @pytest.mark.peer("dovecot")
 def test_a_person_is_asked_and_may_try_the_password_again(ringmail: Ringmail, dovecot: Dovecot) -> None:
     user = dovecot.new_user()
-    typed = [user, "wrong", "", PASSWORD, "en", "", "", "", "", "", "+74951234567", "", "Анна"]
+    typed = [
+        "sales", user, "wrong", "", PASSWORD, "fr", "en", "", "Russia", "RU", "", "everywhere", "", "", "+74951234567", "",
+        "Анна",
+    ]  # fmt: skip
 
     said = ringmail.apart(
         "init", *where(ringmail, dovecot),
@@ -199,6 +202,13 @@ def test_a_person_is_asked_and_may_try_the_password_again(ringmail: Ringmail, do
     settings = load(ringmail.path, {}).settings
     (found,) = asyncio.run(ask(ringmail.dsn, people.list_all))
     assert said.code == 0
+    for complaint in (
+        "'sales' is no e-mail",
+        "language: must be one of",
+        "default_region: must be",
+        "http.listen: must be",
+    ):
+        assert complaint in said.err
     assert "Sign in: http://127.0.0.1:8025/login?once=" in said.out
     assert (settings.language, [one.name for one in settings.telephony]) == ("en", ["pbx"])
     assert (found.email, found.name) == (user, "Анна")
