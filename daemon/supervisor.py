@@ -4,8 +4,8 @@
                         │  ──Refused──▶ waiting (a person must act; tried again all the same, seldom)
                         └──lease lost, paused or removed──▶ cancelled
 
-Four times in the length of a lease the daemon says that it lives, renews what it holds and takes its fair share of what is free. Work
-whose lease is lost is cancelled; the fence in the intake stops what it may still try to write.
+Four times in the length of a lease the daemon says that it lives, renews what it holds and takes its fair share of what
+is free. Work whose lease is lost is cancelled; the fence in the intake stops what it may still try to write.
 
 The back-off doubles with each failure and starts anew only after the source has run for `SETTLED_SECONDS`: a server that
 accepts a login and fails a second later would otherwise be asked for ever at full speed.
@@ -39,6 +39,30 @@ TURNS_IN_A_LEASE = 4  # so a daemon that misses three in a row still has what it
 TURNS_MISSED_MAX = 3  # one that has missed more no longer counts among those that live
 
 IntakeFor = Callable[[Lease], Intake]
+PauseAfter = Callable[[Exception, int, float], float]
+
+
+async def _nothing() -> None:
+    """What runs in place of a source that is no longer there: the next turn gives its lease back."""
+
+
+def pause_after(error: Exception, failures: int, chance: float) -> float:
+    """Seconds until the next try. `chance` from 0 to 1 spreads those that failed together."""
+    if isinstance(error, StorageError):
+        return STORAGE_SECONDS * (0.5 + chance)
+    pause: float = min(PAUSE_SECONDS_FIRST * 2.0 ** min(failures - 1, 20), PAUSE_SECONDS_MAX)
+    if isinstance(error, Refused):
+        pause = max(pause, REFUSED_SECONDS)
+    if isinstance(error, Unavailable) and error.retry_after is not None:
+        return min(max(error.retry_after, PAUSE_SECONDS_FIRST), RETRY_AFTER_SECONDS_MAX) + chance
+    return pause * (0.75 + chance / 2)
+
+
+def report_of(error: Exception) -> Report:
+    """How a source is after it failed, in words for a person."""
+    if isinstance(error, ConnectorError):
+        return Report(error.state, str(error))
+    return Report("unreachable", f"an unexpected error ({type(error).__name__}); the log of the daemon says more")
 
 
 class Supervisor:
@@ -50,10 +74,12 @@ class Supervisor:
         running: Mapping[str, Source],
         intake_for: IntakeFor,
         lease_seconds: float = LEASE_SECONDS,
+        pause: PauseAfter = pause_after,
     ) -> None:
         self._database = database
         self._sources = dict(running)
         self._intake_for = intake_for
+        self._pause_after = pause
         self._lease_seconds = lease_seconds
         self._turn_seconds = lease_seconds / TURNS_IN_A_LEASE
         self._owner = f"{socket.gethostname()}/{os.getpid()}/{uuid4().hex[:8]}"
@@ -130,7 +156,7 @@ class Supervisor:
             except Exception as failure:
                 error = failure
             failures = 1 if loop.time() - started > SETTLED_SECONDS else failures + 1
-            pause = pause_after(error, failures, random.random())  # noqa: S311 (only to spread them)
+            pause = self._pause_after(error, failures, random.random())  # noqa: S311 (only to spread them)
             _log(lease.name, error, pause)
             await self._tell(lease.name, error, pause)
             await asyncio.sleep(pause)
@@ -146,29 +172,6 @@ class Supervisor:
 
         with contextlib.suppress(StorageError):
             await self._database.in_transaction(write)
-
-
-async def _nothing() -> None:
-    """What runs in place of a source that is no longer there: the next turn gives its lease back."""
-
-
-def pause_after(error: Exception, failures: int, chance: float) -> float:
-    """Seconds until the next try. `chance` from 0 to 1 spreads those that failed together."""
-    if isinstance(error, StorageError):
-        return STORAGE_SECONDS * (0.5 + chance)
-    pause: float = min(PAUSE_SECONDS_FIRST * 2.0 ** min(failures - 1, 20), PAUSE_SECONDS_MAX)
-    if isinstance(error, Refused):
-        pause = max(pause, REFUSED_SECONDS)
-    if isinstance(error, Unavailable) and error.retry_after is not None:
-        return min(max(error.retry_after, PAUSE_SECONDS_FIRST), RETRY_AFTER_SECONDS_MAX) + chance
-    return pause * (0.75 + chance / 2)
-
-
-def report_of(error: Exception) -> Report:
-    """How a source is after it failed, in words for a person."""
-    if isinstance(error, ConnectorError):
-        return Report(error.state, str(error))
-    return Report("unreachable", f"an unexpected error ({type(error).__name__}); the log of the daemon says more")
 
 
 def _log(name: str, error: Exception, pause: float) -> None:
