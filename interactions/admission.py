@@ -175,7 +175,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         chain_id=new_chain_id(read.interaction_id, read.occurred_at),
         topic=mail.subject,
         importance=Importance(mail.importance),
-        excerpt=excerpt(mail.body_text),
+        excerpt=excerpt(mail.reply_text or mail.body_text),
         author_id=author,
         responsible_id=choose(candidates, ours.active),
         source=read.arrival.source,
@@ -186,6 +186,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         participants=participants,
         attachments=mail.attachments,
         body_text=mail.body_text,
+        reply_text=mail.reply_text,
     )
 
 

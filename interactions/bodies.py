@@ -9,7 +9,7 @@ import re
 
 import nh3
 
-from interactions.markup import well_formed, words_of
+from interactions.markup import QUOTE, UNQUOTE, well_formed, words_of
 
 HTML_CHARS_MAX = 2_000_000
 TEXT_CHARS_MAX = 1_000_000
@@ -36,6 +36,27 @@ _ALLOWED = {tag: frozenset(_SAFE_ATTRIBUTES.get(tag, ())) for tag in _SAFE_TAGS}
 def html_to_text(html: str) -> str:
     """The words of an HTML body, a line for each paragraph, row or list item. Never raises."""
     return tidy(words_of(html[:HTML_CHARS_MAX]))
+
+
+def html_to_quoted_text(html: str) -> str:
+    """The same words, and the lines of what the HTML marks as a quote begin with `> `. Never raises."""
+    if not has_quotes(html):
+        return html_to_text(html)
+    depth = 0
+    lines: list[str] = []
+    for line in tidy(words_of(html[:HTML_CHARS_MAX], with_quotes=True)).split("\n"):
+        if line in (QUOTE, UNQUOTE):
+            depth = max(depth + (1 if line == QUOTE else -1), 0)
+        elif depth:
+            lines.append(f"> {line}" if line else ">")
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def has_quotes(html: str) -> bool:
+    """Whether the HTML may mark something as a quote."""
+    return "<blockquote" in html or "<BLOCKQUOTE" in html
 
 
 def tidy(text: str) -> str:

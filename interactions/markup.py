@@ -20,6 +20,7 @@ from typing import NamedTuple
 DEPTH_MAX = 200
 STYLES_MAX = 24
 NEAR = 64
+QUOTE, UNQUOTE = "\ue000", "\ue001"  # of the private use area: no text of a mail has them
 
 _OPENING = re.compile(r"<(?=[a-zA-Z/!?])")
 _NAME = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})")
@@ -28,6 +29,9 @@ _ATTRIBUTE = re.compile(r"(?<![^\s/\"'])([^\s/>=\"']+)\s*+=\s*+(?:\"([^\"]*)\"|'
 _NUMBER_TOO_LONG = re.compile(r"&#[0-9]{8,};?")
 _COMMENT_END = re.compile(r"--!?>")
 _SPACES = re.compile(r"\s+")
+_OWN_INDENT = re.compile(
+    r"border:\s{0,9}none", re.IGNORECASE
+)  # how the author's own words are indented (Gmail, 2026-11)
 
 _UNSEEN = frozenset({"script", "style", "title"})
 _VOID = frozenset({"br", "hr", "img", "col"})
@@ -97,8 +101,11 @@ def _plain(text: str) -> str:
     return unescape(_NUMBER_TOO_LONG.sub("\ufffd", text)) if "&" in text else text
 
 
-def words_of(html: str) -> str:
-    """The words, with a line break around each block, row or item, and an empty line around a paragraph."""
+def words_of(html: str, with_quotes: bool = False) -> str:
+    """The words, with a line break around each block, row or item, and an empty line around a paragraph. With quotes:
+    QUOTE and UNQUOTE stand on lines of their own around each one."""
+    if with_quotes:
+        html = html.replace(QUOTE, " ").replace(UNQUOTE, " ")
     out: list[str] = []
     kept = 0
     gap = 0  # line breaks since the last words
@@ -119,6 +126,8 @@ def words_of(html: str) -> str:
         elif wanted > gap:
             out.append("\n" * (wanted - gap))
             gap = wanted
+        if with_quotes and name == "blockquote" and not _OWN_INDENT.search(token.rest[:400]):
+            out.append(f"{UNQUOTE if token.is_end else QUOTE}\n")
         if name == "pre":
             kept = max(kept + (-1 if token.is_end else 1), 0)
     return "".join(out)

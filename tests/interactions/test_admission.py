@@ -210,6 +210,14 @@ def test_a_mail_keeps_what_it_says() -> None:
     assert decided.chain_id == new_chain_id(decided.id, decided.occurred_at)
 
 
+def test_the_line_of_preview_begins_with_the_new_words() -> None:
+    body = "25.11.2026 15:32, Анна пишет:\nПосылаю счёт.\n\nСпасибо!"
+
+    decided = decide(ParsedMail(body_text=body, reply_text="Спасибо!"))
+
+    assert (decided.excerpt, decided.reply_text, decided.body_text) == ("Спасибо!", "Спасибо!", body)
+
+
 def test_a_doubtful_sender_leads_to_nobody() -> None:
     two = mail_participants(ParsedMail(from_=boxes("ivan@customer.example", "x@x.example")))
     odd = mail_participants(ParsedMail(from_=boxes("alice@example.org)bob@evil.example")))

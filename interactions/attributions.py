@@ -1,0 +1,181 @@
+"""The lines that mail programs put before what they quote: "On … wrote:", a block of headers, a divider; by language.
+
+    attribution   25.11.2026 15:32, Анна Соколова пишет:      one to three lines; how sure depends on what it names
+    header block  From: … / Sent: … / To: … / Subject: …      Outlook and its kin, which mark nothing with `>`
+    divider       -----Original Message-----
+
+Every program and every language has its own words; what they have in common is a date, a time and an address, so that
+the words decide only where those are missing. Each pattern looks at the first CHARS_MAX characters of a line and needs
+linear time.
+
+Limits: an attribution without a date, an address or a verb that is known here is text.
+"""
+
+import re
+from collections.abc import Sequence
+from enum import IntEnum
+
+CHARS_MAX = 300
+JOINED_MAX = 3  # lines of one attribution
+BLOCK_MAX = 16  # lines of one header block
+
+_VERBS = (
+    "wrote", "writes", "sent", "schrieb", "geschrieben", "schreef", "a écrit", "écrit", "escribió", "escreveu",
+    "ha scritto", "scrisse", "napisał", "napisała", "napisał(a)", "napsal", "napsal(a)", "napísal", "skrev", "kirjoitti",
+    "пишет", "писал", "писала", "писал(а)", "писали", "написал", "написала", "написал(а)", "пише", "писав", "написав",
+    "написала", "写道", "のメール", "đã viết", "a scris", "yazdı", "írta",
+)  # fmt: skip
+_VERB = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, sorted(_VERBS, key=len, reverse=True))) + r")(?!\w)")
+_ENDS = (":", "：", ">", "--", *_VERBS)
+_ADDRESS = re.compile(r"[^\s<>@\"]{1,80}@[\w.-]{2,80}")
+_DATE = re.compile(
+    r"(?<!\d)(?:\d{1,2}[./-](?:\d{1,2}|[^\W\d]{3,9})[.]?[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{4}年)(?!\d)"
+    r"|(?<!\d)\d{1,2}[.,]?\s(?:de\s)?[^\W\d]{3,12}[.,]*\s(?:de\s|tháng\s)?(?:19|20)\d\d(?!\d)"
+    r"|(?<!\w)[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s(?:19|20)\d\d(?!\d)"
+    r"|(?<!\d)\d{1,2}\stháng\s\d{1,2},?\s\d{4}(?!\d)"
+)
+_TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?!\d)")
+_START = re.compile(
+    r"(?:[-*_\"'«]{0,20}\s?)"
+    r"(?:(?:on|am|le|el|il|op|em|den|på|pe|vào|w dniu|dnia|dne|в|вы писали|у|ви писали)\b"
+    r"|\d{1,4}[./年-]\s?\d|\d{1,2}\.?\s[^\W\d]{3,}"
+    r"|(?:mon|tue|wed|thu|fri|sat|sun|пн|вт|ср|чт|пт|сб|вс|нд|понедельник|вторник|среда|четверг|пятница|суббота|воскресенье)"
+    r"\b)",
+)
+
+_HYPHENS = {ord(one): "-" for one in "\u2010\u2011\u2012\u2013\u2014\u2212"}
+
+_FROM, _DATED, _TO, _SUBJECT, _OTHER = "from", "date", "to", "subject", "other"
+_LABELS = {
+    _FROM: "from von de da od fra från lähettäjä van от від 发件人 寄件者 差出人 kimden feladó отправитель відправник",
+    _DATED: "date sent datum gesendet envoyé fecha enviado data inviato verzonden wysłano sendt dato skickat lähetetty "
+    "päivämäärä päiväys дата отправлено надіслано 发送时间 日期 送信日時 gönderilme",
+    _TO: "to an à para aan do til till vastaanottaja кому 收件人 宛先 kime címzett получатель",
+    _SUBJECT: "subject betreff objet asunto assunto oggetto onderwerp temat emne ämne aihe тема 主题 主旨 件名 konu tárgy",
+    _OTHER: "cc kopie kopia kopi kopio копия копія 抄送 reply-to importance attachments organization",
+}
+_PHRASES = {"enviado el": _DATED, "data wysłania": _DATED, "дата отправки": _DATED, "от кого": _FROM}
+_KIND = {word: kind for kind, words in _LABELS.items() for word in words.split()} | _PHRASES
+_LABEL = re.compile(r"[\s>]{0,20}\*{0,2}([^\W\d][\w\s-]{0,15}?)\s?\*{0,2}\s?[:：]\s?\*{0,2}\s?(.*)")
+
+_DIVIDER = re.compile(
+    r"(?:-{2,40}|_{2,40}|={2,40})\s?(?:"
+    r"(?:original|reply|forwarded|ursprüngliche|weitergeleitete|antwort|oprindelig|opprinnelig|ursprungligt|videresendt|"
+    r"alkuperäinen|edelleenlähetetty|oorspronkelijk|doorgestuurd|mensaje|messaggio|mensagem|wiadomość|oryginalna|исходное|"
+    r"оригинальное|пересылаемое|пересланное|вихідне|переслане|перенаправлене|邮件原件|原始邮件|转发邮件)"
+    r"(?:\s(?:message|nachricht|meddelelse|melding|meddelande|viesti|bericht|original|originale|reenviado|inoltrato|"
+    r"oryginalna|wiadomość|przekazana|сообщение|письмо|повідомлення))?"
+    r"|message d.origine|message transféré|(?:начало|конец) пересылаемого сообщения"
+    r")\s?(?:-{2,40}|_{2,40}|={2,40})"
+)
+_RULE = re.compile(r"[-_=*\s\u2013\u2014]{3,}")
+_FORWARDED = re.compile(
+    r"(?:begin forwarded message|начало переадресованного сообщения|anfang der weitergeleiteten \w+)\s?:?"
+)
+
+
+class Sure(IntEnum):
+    """How surely a line introduces a quote. WEAK: only where a quote follows. STRONG: whatever follows."""
+
+    NO = 0
+    WEAK = 1
+    STRONG = 2
+
+
+def may_begin(lines: Sequence[str], n: int) -> bool:
+    """A quick look: whether it is worth asking the others about line `n`."""
+    if ":" in lines[n][:40] or "：" in lines[n][:40]:
+        return True
+    return any(line[-40:].rstrip(" \t\r*_").casefold().endswith(_ENDS) for line in lines[n : n + JOINED_MAX])
+
+
+def attribution(lines: Sequence[str], n: int) -> tuple[int, Sure]:
+    """How many lines from `n` on introduce a quote, and how surely; (0, NO) where they do not."""
+    text = _plain(lines[n])
+    best = (1, _sureness(text))
+    if best[1] is not Sure.STRONG and _START.match(text):
+        for count in range(2, JOINED_MAX + 1):
+            following = _plain(lines[n + count - 1]) if n + count <= len(lines) else ""
+            if not following or following.startswith((">", "|")):
+                break
+            if _START.match(following) and _sureness(following):
+                break
+            text = f"{text} {following}"
+            sure = _sureness(text)
+            if sure > best[1]:
+                best = (count, sure)
+            if sure is Sure.STRONG:
+                break
+    return best if best[1] else (0, Sure.NO)
+
+
+def _plain(line: str) -> str:
+    return " ".join(line[:CHARS_MAX].replace("&nbsp;", " ").translate(_HYPHENS).casefold().split())
+
+
+def _sureness(text: str) -> Sure:
+    is_framed = text.startswith("--") and text.endswith("--")
+    text = text.strip("-_* ")
+    ends = text.endswith((":", "："))
+    verbs = list(_VERB.finditer(text))
+    if verbs and not ends and verbs[-1].end() != len(text):
+        verbs = []
+    has_address = "@" in text and _ADDRESS.search(text) is not None
+    date = _DATE.search(text)
+    has_time = _TIME.search(text) is not None
+    if verbs and date and (has_time or has_address):
+        return Sure.STRONG
+    if ends and date and has_time and has_address:
+        return Sure.STRONG
+    if verbs and (ends or date or has_address or is_framed):
+        return Sure.WEAK
+    if date and has_address and text[-1:] in ">:":
+        return Sure.WEAK
+    return Sure.NO
+
+
+def is_header_block(lines: Sequence[str], n: int) -> bool:
+    """Whether the header lines of an older mail begin here."""
+    kind, value = _label(lines[n])
+    if kind not in (_FROM, _DATED, _SUBJECT):
+        return False
+    kinds: dict[str, str] = {}
+    others = 0
+    for line in lines[n : n + BLOCK_MAX]:
+        kind, value = _label(line)
+        if kind:
+            kinds.setdefault(kind, value)
+            others = 0
+        else:
+            others += 1
+            if others > 2:
+                break
+    named = [one for one in (_FROM, _DATED, _TO, _SUBJECT) if one in kinds]
+    if len(named) >= 3 and _FROM in named:
+        return True
+    if _FROM in named and _DATED in named:
+        return bool(kinds[_FROM].strip(" *")) and _is_moment(kinds[_DATED])
+    return _DATED in named and _is_moment(kinds[_DATED]) and any("@" in kinds.get(one, "") for one in (_TO, _FROM))
+
+
+def _is_moment(value: str) -> bool:
+    """A day and an hour, or at least a year: what a program writes and a person seldom does."""
+    return sum(letter.isdigit() for letter in value[:CHARS_MAX]) >= 5
+
+
+def _label(line: str) -> tuple[str, str]:
+    found = _LABEL.match(line[:CHARS_MAX].casefold().replace("\u00a0", " "))
+    if not found:
+        return "", ""
+    return _KIND.get(found.group(1).strip(), ""), found.group(2)
+
+
+def is_divider(line: str) -> bool:
+    """A line such as -----Original Message-----."""
+    text = _plain(line)
+    return bool(_DIVIDER.fullmatch(text) or _FORWARDED.fullmatch(text))
+
+
+def is_rule(line: str) -> bool:
+    """A line drawn across, of at least three strokes."""
+    return _RULE.fullmatch(line[:CHARS_MAX].strip()) is not None
