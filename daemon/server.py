@@ -31,12 +31,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from config.tables import Endpoint
 from daemon import webhooks
-from daemon.api import acts, contacts, parties, records, subjects, system, undo
+from daemon.api import acts, attachments, contacts, parties, records, subjects, system, undo
 from daemon.api.problems import Problem, problem_response
 from daemon.auth import Gate, path_of
 from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
 from daemon.serving import Serving
 from daemon.web import pages
+from daemon.web.render import not_found, wants_page
 from storage.errors import Conflict, NotFound, StorageDown, StorageError
 
 LOG = structlog.get_logger()
@@ -75,6 +76,7 @@ def routes(serving: Serving) -> FastAPI:
     app.state.serving = serving
     for router in (
         acts.router,
+        attachments.router,
         records.router,
         contacts.router,
         subjects.router,
@@ -136,7 +138,9 @@ async def _down(request: Request, error: Any) -> Response:
     return problem_response(Problem("unavailable", "The database is away. Please try again in a moment."))
 
 
-async def _http(_: Request, error: Any) -> Response:
+async def _http(request: Request, error: Any) -> Response:
+    if error.status_code == 404 and wants_page(request):
+        return not_found(request)
     code = {404: "not_found", 405: "invalid", 413: "too_large"}.get(error.status_code, "invalid")
     detail = "There is nothing here." if error.status_code == 404 else f"{HTTPStatus(error.status_code).phrase}."
     return problem_response(Problem(code, detail, status=error.status_code, headers=error.headers))

@@ -60,7 +60,9 @@ class Language:
         if 0 <= seconds < 3600:
             gone = timedelta(minutes=seconds // 60)
             return str(
-                format_timedelta(-gone, granularity="minute", add_direction=True, format="short", locale=self.locale)
+                format_timedelta(
+                    -gone, granularity="minute", threshold=1.01, add_direction=True, format="short", locale=self.locale
+                )
             )
         if local.date() == today:
             return self._time(local)

@@ -30,6 +30,7 @@ from storage.database import Connection
 
 CHAIN_SHOWN = 30
 CHAIN_PAGE = 50
+MEMBER_CHARS_MAX = 20_000  # the whole text is on the page of its interaction
 PERSONS_SHOWN = 50
 TIMELINE_PAGE = 50
 WITHOUT_SCRIPT = "text/html"
@@ -137,7 +138,7 @@ async def show_chain(request: Request, chain_id: str) -> Response:
         return not_found(request)
     flags = place.settings.features.review_flags
     return page(
-        place, "chain.html", members=[(row_of(one, flags=flags), *folded(one)) for one in members],
+        place, "chain.html", members=[(row_of(one, flags=flags), *folded(one, MEMBER_CHARS_MAX)) for one in members],
         chain_id=final, first=members[0], later=_next(members) if more else None, flags=flags,
     )  # fmt: skip
 

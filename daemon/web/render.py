@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from config.settings import Settings
-from daemon.auth import Viewer, path_of, serving_of
+from daemon.auth import API, Viewer, path_of, serving_of
 from daemon.web import labels, language, rows
 from interactions.phones import phone_key
 
@@ -128,6 +128,11 @@ def page(place: Place, template: str, status: int = 200, **values: object) -> Re
 def trouble(place: Place, status: int, title: str, text: str) -> Response:
     """A page that says in words what is wrong. `title` and `text` are translated already."""
     return page(place, "trouble.html", status, title=title, text=text)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether somebody looks at this with a browser, where a program would call the API."""
+    return "text/html" in request.headers.get("accept", "") and not path_of(request.scope).startswith(API)
 
 
 def not_found(request: Request) -> Response:

@@ -83,7 +83,12 @@ def _speaker(one: InteractionView, party: ParticipantView | None) -> str:
 
 def name_of(person: ParticipantView) -> str:
     """Whom to name: the contact, else what the participant called itself."""
-    return person.contact.name if person.contact else person.display_name.strip() or person.address.strip()
+    if person.contact:
+        return person.contact.name
+    number = (
+        person.key if person.address_kind == "phone" else None
+    )  # one spelling in a list; the record keeps the other
+    return person.display_name.strip() or number or person.address.strip()
 
 
 def _who(person: ParticipantView) -> str:
@@ -121,10 +126,10 @@ def linked(text: str) -> Markup:
     return Markup().join(parts)
 
 
-def folded(one: InteractionView) -> tuple[str, str]:
-    """The new words of an interaction, and what they quote."""
-    text = (one.body_text or "").strip()[:TEXT_CHARS_MAX]
-    reply = (one.reply_text or "").strip()
+def folded(one: InteractionView, most: int = TEXT_CHARS_MAX) -> tuple[str, str]:
+    """The new words of an interaction, and what they quote; so many characters of each at most."""
+    text = (one.body_text or "").strip()[:most]
+    reply = (one.reply_text or "").strip()[:most]
     if reply and reply != text:
         return reply, text.removeprefix(reply).strip() or text
     return split_quote(text)

@@ -109,6 +109,7 @@ def test_plural_forms_are_those_of_the_language(count: int, russian: str, englis
     [
         (timedelta(seconds=20), "только что", "just now"),
         (timedelta(minutes=5, seconds=50), "5 мин. назад", "5 min. ago"),
+        (timedelta(minutes=59, seconds=59), "59 мин. назад", "59 min. ago"),
         (timedelta(hours=2), "13:00", "13:00"),
         (timedelta(hours=20), "вчера, 19:00", "yesterday, 19:00"),
         (timedelta(days=9), "16 нояб.", "Nov 16"),

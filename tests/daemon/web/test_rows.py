@@ -53,6 +53,12 @@ def test_a_party_that_is_nobody_yet_is_named_as_it_called_itself(name: str, show
     assert (row.party, row.contact_id, row.is_ambiguous) == (shown, None, True)
 
 
+def test_a_number_that_is_nobody_is_named_in_its_one_spelling() -> None:
+    caller = person("subscriber", "", "8 (495) 632-98-16", address_kind="phone", key="+74956329816")
+
+    assert row_of(view(caller), flags=True).party == "+74956329816"
+
+
 def test_the_others_are_counted_without_us_and_without_the_same_one_twice() -> None:
     people = [
         person("from", "", "p@x.example"), person("to", "", "sales@our.example", own=True),
