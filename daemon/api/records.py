@@ -1,17 +1,12 @@
-"""Interactions over HTTP: the list with its filters, one record, records of a program's own, and files.
+"""Interactions over HTTP: the list with its filters, one record, and records of a program's own.
 
-    POST /interactions            a call, meeting, SMS or plan; repeatable with an Idempotency-Key
-    PATCH /interactions/{id}      a merge patch; with If-Match only the version that was read
-    PUT …/by-ref/{external_ref}   creates or updates: a program's own records
-
-Files leave as downloads that no browser runs: nosniff, a policy that allows nothing, and never an active type. The safe
-HTML of a mail is made at each request from the original bytes, away from the event loop.
+POST /interactions            a call, meeting, SMS or plan; repeatable with an Idempotency-Key
+PATCH /interactions/{id}      a merge patch; with If-Match only the version that was read
+PUT …/by-ref/{external_ref}   creates or updates: a program's own records
 """
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
@@ -28,8 +23,6 @@ from daemon.filters import LIMIT_MAX, WrongFilter, read_filter
 from daemon.intake import manual
 from daemon.serving import Serving
 from daemon.web.listing import shown_kinds
-from interactions.bodies import safe_html
-from interactions.mime import ParsedMail, TooComplex, cut
 from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
 from storage import edits, feed, lists, locations, records
@@ -38,16 +31,6 @@ from storage.errors import Conflict, NotFound
 
 router = APIRouter(tags=["interactions"])
 FULL_LIMIT_MAX = 20
-NAME_CHARS_MAX = 200
-FILE_POLICY = "default-src 'none'; sandbox"
-BODY_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox allow-popups allow-popups-to-escape-sandbox"
-)
-FILE_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": FILE_POLICY,
-    "Cache-Control": "private, no-store",
-}
 
 
 @router.get("/interactions")
@@ -166,58 +149,11 @@ async def delete_interaction(request: Request, interaction_id: UUID) -> Response
 
     async def work(db: Connection) -> None:
         if not await edits.bury(db, interaction_id, version):
-            await _refuse(db, interaction_id)
+            await refuse(db, interaction_id)
         await feed.add(db, [feed.Change("interaction.deleted", interaction_id)])
 
     await serving.database.in_transaction(work)
     return Response(status_code=204)
-
-
-@router.get("/interactions/{interaction_id}/raw")
-async def read_raw(request: Request, interaction_id: UUID) -> Response:
-    """The original bytes of a mail."""
-    raw = await _raw(serving_of(request), interaction_id)
-    headers = {**FILE_HEADERS, "Content-Disposition": f'attachment; filename="{interaction_id}.eml"'}
-    return Response(raw, 200, headers, "message/rfc822")
-
-
-@router.get("/interactions/{interaction_id}/body")
-async def read_body(request: Request, interaction_id: UUID) -> Response:
-    """The safe HTML of a mail; of anything else, and of mails without HTML, its text."""
-    serving = serving_of(request)
-    view = await _view(serving, interaction_id)
-    headers = {**FILE_HEADERS, "Content-Security-Policy": BODY_POLICY}
-    if view.block.get("has_html"):
-        mail = await _parsed(serving, await _raw(serving, interaction_id))
-        markup = await asyncio.to_thread(safe_html, mail.html or "")
-        if markup:
-            return Response(f"<!doctype html><meta charset=utf-8>{markup}", 200, headers, "text/html; charset=utf-8")
-    return Response(view.body_text or view.description, 200, headers, "text/plain; charset=utf-8")
-
-
-@router.get("/interactions/{interaction_id}/attachments/{n}")
-async def read_attachment(request: Request, interaction_id: UUID, n: int) -> Response:
-    """One file, as a download."""
-    serving = serving_of(request)
-    view = await _view(serving, interaction_id)
-    found = next((file for file in view.attachments if file.n == n), None)
-    if found is None or found.part is None:
-        raise Problem("not_found", f"This interaction has no attachment {n}.")
-    raw = await _raw(serving, interaction_id)
-    try:
-        content = await asyncio.to_thread(cut, raw, found.part)
-    except (KeyError, TooComplex):
-        raise Problem("not_found", f"The attachment {n} can't be found in the mail any more.") from None
-    name = quote(file_name(found.name) or f"attachment-{n}", safe="")
-    headers = {**FILE_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return Response(content, 200, headers, "application/octet-stream")
-
-
-def file_name(name: str) -> str:
-    """A name for a download that names no folder, no hidden file, and is what it looks like."""
-    plain = "".join(c if c.isprintable() and c not in '/\\:*?"<>|' else "_" for c in name)
-    stem, dot, ending = plain.strip(" .").rpartition(".")
-    return f"{stem[: NAME_CHARS_MAX - len(ending) - 1]}{dot}{ending}"[:NAME_CHARS_MAX]
 
 
 # ---- shared by the routes
@@ -230,7 +166,7 @@ async def _answer(db: Connection, serving: Serving, interaction_id: UUID, status
     return JSONResponse(body, status, {"ETag": etag(found.version)})
 
 
-async def _view(serving: Serving, interaction_id: UUID) -> InteractionView:
+async def view_of(serving: Serving, interaction_id: UUID) -> InteractionView:
     async with serving.database.connection() as db:
         return await _find(db, serving, interaction_id)
 
@@ -238,7 +174,7 @@ async def _view(serving: Serving, interaction_id: UUID) -> InteractionView:
 async def _find(db: Connection, serving: Serving, interaction_id: UUID) -> InteractionView:
     found = await lists.find(db, interaction_id)
     if found is None:
-        await _refuse(db, interaction_id)
+        await refuse(db, interaction_id)
     elif found.kind in shown_kinds(serving.settings.features):
         return found
     raise Problem("not_found", "There is no such interaction.")
@@ -265,7 +201,7 @@ async def _change(
     await _need_contacts(db, given.contacts())
     edit = given.edit()
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
-        await _refuse(db, which)
+        await refuse(db, which)
     if "subject_id" in given.model_fields_set:
         await _move(db, which, given.subject_id, by)
     if ("topic" in edit.fields or edit.participants is not None) and not await edits.says_something(db, which):
@@ -280,7 +216,7 @@ async def _move(db: Connection, which: UUID, subject_id: UUID | None, by: UUID |
         raise Problem("invalid", f"This can't be: {error}.", errors=[("subject_id", str(error))]) from None
 
 
-async def _refuse(db: Connection, interaction_id: UUID) -> None:
+async def refuse(db: Connection, interaction_id: UUID) -> None:
     """Says why a record could not be had: never there, deleted, or changed since it was read."""
     buried = await edits.is_buried(db, interaction_id)
     if buried is None:
@@ -304,18 +240,3 @@ async def _need_contacts(db: Connection, ids: set[UUID]) -> None:
     if unknown:
         names = ", ".join(sorted(map(str, unknown)))
         raise Problem("invalid", f"There is no contact {names}.", errors=[("contact_id", f"{names} is no contact")])
-
-
-async def _raw(serving: Serving, interaction_id: UUID) -> bytes:
-    async with serving.database.connection() as db:
-        digest = await edits.raw_of(db, interaction_id)
-        if digest is None:
-            raise Problem("not_found", "There are no original bytes of this interaction.")
-        return await serving.blobs.read(db, digest)
-
-
-async def _parsed(serving: Serving, raw: bytes) -> ParsedMail:
-    try:
-        return await serving.desk.parse(raw)
-    except TooComplex:
-        return ParsedMail()

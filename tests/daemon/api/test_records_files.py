@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from daemon.api.records import file_name
+from daemon.api.attachments import file_name
 from storage.database import Database
 from tests.fakes.api import Api, make_api
 from tests.fakes.arrivals import raw_mail
