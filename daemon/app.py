@@ -33,9 +33,10 @@ from daemon.workers import Workers
 from storage import addresses, feed, leases, search, sources
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedServer
-from storage.errors import StorageDown, StorageError
+from storage.errors import FolderInUse, StorageDown, StorageError
 from storage.leases import Lease
 from storage.migrate import migrate
+from storage.state_folder import read_lock, running_dsn
 
 LOG = structlog.get_logger()
 WAIT_FOR_DATABASE_SECONDS = 1.0
@@ -72,6 +73,10 @@ class App:
         settings = self.settings
         taking = receivers(settings)
         self._mailboxes = self._build_mailboxes(settings)
+        if settings.database.is_embedded and running_dsn(settings.data_dir) is not None:
+            # Said before the port is asked for: a second daemon of one configuration would only hear that it is taken.
+            holder = read_lock(settings.data_dir)
+            raise FolderInUse(str(settings.data_dir), holder.pid, holder.command)
         async with contextlib.AsyncExitStack() as opened:
             listener = opened.enter_context(bind(settings.http.listen))
             host, port = listener.getsockname()[:2]
@@ -84,7 +89,7 @@ class App:
             blobs = blobs_of(settings)
             desk = Desk(self._database, blobs, intake_settings(settings), self._workers.parse)
             journal = journals.Journal(self._database)
-            public_url = settings.public_url or self.url
+            public_url = self._public_url(settings)
             self.serving = Serving(settings, self._database, desk, journal, blobs, taking, public_url)
             self._supervisor = Supervisor(self._database, self._sources(), self._intake_for, self._lease_seconds)
             self._server = make_server(build(self.serving))
@@ -108,13 +113,15 @@ class App:
     async def reload(self, settings: Settings) -> list[str]:
         """Works by another configuration from now on. Returns what takes a restart. Raises Refused or StorageError, and
         goes on with the old one then."""
+        if not self.serving.is_ready:
+            raise StorageDown("The database is not ready yet. Try again in a moment.")
         taking = receivers(settings)
         mailboxes = self._build_mailboxes(settings)
         await self._database.in_transaction(lambda db: _save_sources(db, settings))
         before, self.settings = self.settings, settings
         self._mailboxes = mailboxes
         self.serving.settings, self.serving.receivers = settings, taking
-        self.serving.public_url = settings.public_url or self.url
+        self.serving.public_url = self._public_url(settings)
         self.serving.desk.settings = intake_settings(settings)
         self._supervisor.replace(self._sources())
         if "journal" in self._tasks:
@@ -135,6 +142,11 @@ class App:
         self._embedded = await EmbeddedServer.start(self.settings.data_dir)
         opened.push_async_callback(self._embedded.stop)
         return self._embedded.dsn
+
+    def _public_url(self, settings: Settings) -> str:
+        """Where people find us. A port that the system chose is known only once we listen."""
+        listen = settings.http.listen
+        return self.url if listen.port == 0 and settings.public_url.endswith(":0") else settings.public_url
 
     def _build_mailboxes(self, settings: Settings) -> dict[str, tuple[Mailbox, Source]]:
         """The sources of all mailboxes; one whose settings are the same stays as it is."""

@@ -92,6 +92,21 @@ def test_a_data_folder_in_use_is_1_and_names_the_process(tmp_path: Path) -> None
     assert len(said.err.splitlines()) == 1
 
 
+def test_a_second_daemon_hears_which_process_holds_the_folder_not_only_that_the_port_is_taken(tmp_path: Path) -> None:
+    command = Ringmail(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as first:
+        command.configure(http={"listen": f"127.0.0.1:{first.getsockname()[1]}"})
+        (tmp_path / "data").mkdir()
+        lock = FolderLock(tmp_path / "data")
+        lock.write("postgresql:///ringmail")
+
+        said = command.apart("run")
+
+        lock.release()
+    assert said.code == 1
+    assert f"in use by process {os.getpid()}" in said.err
+
+
 def test_a_daemon_that_is_just_starting_is_waited_for(tmp_path: Path, dsn: str) -> None:
     command = Ringmail(tmp_path)
     command.configure()
