@@ -88,11 +88,16 @@ class Gone(NotFound):
         self.merged_into = contact.merged_into
 
 
-async def add(db: Connection, fields: Fields, spelling: Spelling, now: datetime) -> Contact:
-    """Writes a new contact. Without a kind it is an individual, or the contact person of the given partner."""
+async def add(
+    db: Connection, fields: Fields, spelling: Spelling, now: datetime, has: Sequence[Coordinate] = (), *,
+    new_as: UUID | None = None,
+) -> Contact:  # fmt: skip
+    """Writes a new contact. Without a kind it is an individual, or the contact person of the given partner. `has` are
+    addresses it has beside those that are given; `new_as` is its id where the caller has made one."""
     serves = fields.get("partner_id") or fields.get("partners")
     kind = ContactKind.CONTACT_PERSON if serves else ContactKind.INDIVIDUAL
-    new = apply(Contact(new_id(now), kind, ""), fields, spelling, now)
+    blank = Contact(new_as or new_id(now), kind, "", tuple(has))
+    new = apply(blank, fields, spelling, now, keep=True)
     await _check(db, None, new)
     await contacts.add(db, new, now.date())
     return await _written(db, new.id)

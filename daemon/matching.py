@@ -9,15 +9,19 @@ for one participant is never changed by a rule, nor by a decision for all of its
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from daemon.contacts import Invalid
+from daemon.contacts import ADDRESSES_MAX, RAW_CHARS_MAX, Fields, Invalid, Spelling, add, new_id
+from interactions.addresses import clean_name
+from interactions.contacts import Contact, Coordinate
 from interactions.records import Json
-from storage import addresses, contacts, decisions, feed, snapshots, undo
+from storage import addresses, contacts, decisions, feed, parties, snapshots, undo
 from storage.database import Connection
-from storage.errors import NotFound
+from storage.errors import Conflict, NotFound
+from storage.parties import Party
 
 KIND = "contacts"
 
@@ -56,6 +60,58 @@ async def decide(
         await decisions.follow(db, sorted({one for one, _ in places}))
     await _tell(db, sorted({one for one, _ in places}))
     return await undo.add(db, KIND, await snapshots.seal(db, before), by)
+
+
+async def attach(db: Connection, party_id: UUID, contact_id: UUID, by: UUID | None, now: datetime) -> str:
+    """Gives a party's address, and with it all its history, to a contact. Raises NotFound, Conflict and Invalid."""
+    old = (await contacts.find_all(db, [contact_id], hold=True)).get(contact_id)
+    if old is None or old.is_gone:
+        raise Invalid([("contact_id", f"{contact_id} is no contact")])
+    party = await _party(db, party_id)
+    new = replace(old, coordinates=(*old.coordinates, *(() if party.key in old.keys else (_coordinate(party),))))
+    if len(new.coordinates) > ADDRESSES_MAX:
+        raise Invalid([("contact_id", f"must not have more than {ADDRESSES_MAX} addresses")])
+    before = await snapshots.take(db, [contact_id], [party_id])
+    await parties.ignore(db, party_id, False)
+    if new != old:
+        await contacts.change_all(db, [(old, new)], now.date())
+    await _settle(db, party_id, contact_id, by, now)
+    return await undo.add(db, KIND, await snapshots.seal(db, before), by)
+
+
+async def promote(
+    db: Connection, party_id: UUID, fields: Fields, spelling: Spelling, by: UUID | None, now: datetime
+) -> tuple[Contact, str]:
+    """Makes a contact of a party. Raises NotFound, Conflict and Invalid."""
+    party, contact_id = await _party(db, party_id), new_id(now)
+    before = await snapshots.take(db, [contact_id], [party_id])
+    await parties.ignore(db, party_id, False)
+    new = await add(db, fields, spelling, now, [_coordinate(party)], new_as=contact_id)
+    await _settle(db, party_id, contact_id, by, now)
+    return new, await undo.add(db, KIND, await snapshots.seal(db, before), by)
+
+
+async def _party(db: Connection, party_id: UUID) -> Party:
+    found = await parties.find(db, party_id, hold=True)
+    if found is None:
+        raise NotFound(f"there is no party {party_id}")
+    if found.own:
+        raise Conflict(f"{found.key.value} is one of our own addresses")
+    if found.contact_id is not None:
+        raise Conflict(f"{found.key.value} leads to the contact {found.contact_id} already")
+    return found
+
+
+def _coordinate(party: Party) -> Coordinate:
+    return Coordinate(party.key, clean_name(party.address)[:RAW_CHARS_MAX] or party.key.value)
+
+
+async def _settle(db: Connection, party_id: UUID, contact_id: UUID, by: UUID | None, now: datetime) -> None:
+    """Others have the address too: the choice among them is remembered."""
+    found = await parties.find(db, party_id)
+    if found is not None and found.contact_id != contact_id:
+        await decisions.remember(db, party_id, None, contact_id, by)
+        await addresses.resolve(db, [party_id], now.date())
 
 
 async def take_back(db: Connection, image: Json) -> None:

@@ -3,17 +3,26 @@
 An address row exists for every e-mail and number that was ever seen or given to a contact. It carries the resolved link,
 so that looking up who is behind it is one read, and giving it to somebody re-matches all its history with one update.
 
+What shows another contact or partner after that is told to the feed: `interaction.updated` for each interaction, or, where
+there are more than `TOLD_MAX` in one change, `address.relinked` for each address (its key, and whom it leads to now):
+a reader asks for its interactions anew. The versions of interactions stay: they count what is written in them.
+
 Whoever admits arrivals holds the rows FOR SHARE, whoever changes owners updates them: a link never gets lost between.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID, uuid4
 
 from interactions.admission import KnownAddress
 from interactions.contacts import ContactKind, Employment, Match, Owner, Remembered, choose
-from interactions.records import AddressKind, Key
+from interactions.records import AddressKind, Json, Key
+from storage import feed
 from storage.database import Connection
+from storage.feed import Change
+
+TOLD_MAX = 1000  # interactions that are told one by one
 
 ADD_MISSING = """
 INSERT INTO address (id, kind, value)
@@ -82,7 +91,8 @@ async def of_contacts(db: Connection, contact_ids: Collection[UUID]) -> set[UUID
 
 
 HOLD_FOR_CHANGE = """
-SELECT id, kind, value, own FROM address WHERE id = ANY($1::uuid[]) ORDER BY kind, value FOR UPDATE
+SELECT id, kind, value, own, contact_id, candidates FROM address WHERE id = ANY($1::uuid[])
+ORDER BY kind, value FOR UPDATE
 """
 
 OWNERS = """
@@ -117,9 +127,19 @@ WITH history AS (
         SELECT e.partner_id FROM employment e
         WHERE e.person_id = h.contact_id AND (e.since IS NULL OR e.since <= h.day) AND (e.until IS NULL OR e.until > h.day)
         ORDER BY e.since DESC NULLS LAST, e.partner_id DESC LIMIT 1) END AS partner_id
-    FROM history h)
-UPDATE participant p SET partner_id = r.partner_id FROM resolved r
-WHERE p.interaction_id = r.interaction_id AND p.n = r.n AND r.before IS DISTINCT FROM r.partner_id
+    FROM history h
+), moved AS (
+    UPDATE participant p SET partner_id = r.partner_id FROM resolved r
+    WHERE p.interaction_id = r.interaction_id AND p.n = r.n AND r.before IS DISTINCT FROM r.partner_id
+    RETURNING p.address_id)
+SELECT DISTINCT address_id FROM moved
+"""
+
+HISTORY = """
+SELECT h.interaction_id FROM unnest($1::uuid[]) AS w (id) CROSS JOIN LATERAL (
+    SELECT p.interaction_id FROM participant p WHERE p.address_id = w.id AND p.contact_id IS NULL AND p.decided IS NULL
+    ORDER BY p.interaction_id DESC LIMIT $2) h
+LIMIT $2
 """
 
 
@@ -151,7 +171,7 @@ async def resolve(db: Connection, address_ids: Collection[UUID], today: date) ->
         )
         for row in held
     }
-    matches = list(links.values())
+    matches, changed = list(links.values()), dict[UUID, Change]()
     await db.execute(
         SET_LINK,
         list(links),
@@ -160,7 +180,27 @@ async def resolve(db: Connection, address_ids: Collection[UUID], today: date) ->
         [match.confidence for match in matches],
         [",".join(map(str, match.candidates)) for match in matches],
     )
-    await db.execute(SET_PARTNERS, list(links))
+    moved = {row["address_id"] for row in await db.fetch(SET_PARTNERS, list(links))}
+    for row in held:
+        match = links[row["id"]]
+        if row["id"] in moved or (row["contact_id"], tuple(row["candidates"])) != (match.contact_id, match.candidates):
+            changed[row["id"]] = Change("address.relinked", row["id"], _relinked(row, match))
+    await _tell(db, changed)
+
+
+def _relinked(row: Any, match: Match) -> Json:
+    contact_id = str(match.contact_id) if match.contact_id else None
+    return {"kind": row["kind"], "key": row["value"], "contact_id": contact_id}
+
+
+async def _tell(db: Connection, changed: Mapping[UUID, Change]) -> None:
+    """Tells the feed which interactions show another contact or partner now: each, or of many only the addresses."""
+    if not changed:
+        return
+    rows = await db.fetch(HISTORY, list(changed), TOLD_MAX + 1)
+    told = sorted({row["interaction_id"] for row in rows})
+    many = len(rows) > TOLD_MAX
+    await feed.add(db, list(changed.values()) if many else [Change("interaction.updated", one) for one in told])
 
 
 MARK_OWN = """

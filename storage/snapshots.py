@@ -164,7 +164,7 @@ RETURNING p.interaction_id
 
 PUT_IGNORED = """
 UPDATE address SET ignored = r.ignored FROM jsonb_populate_recordset(NULL::address, $1) r
-WHERE address.id = r.id AND address.ignored <> r.ignored
+WHERE address.id = ANY($2::uuid[]) AND address.id = r.id AND address.ignored <> r.ignored
 """
 
 AGAIN = "the change can't be taken back: {what} was changed again since"
@@ -191,7 +191,7 @@ async def restore(db: Connection, image: Json, today: date) -> None:
     await db.execute(FREE_REFS, ids)
     await db.execute(PUT_CONTACTS, rows["contacts"])
     await db.execute(BURY, missing)
-    await db.execute(PUT_IGNORED, rows["ignored"])
+    await db.execute(PUT_IGNORED, rows["ignored"], addressed)
     seats = {row["interaction_id"] for row in await db.fetch(PUT_SEATS, rows["seats"], after["seats"])}
     await decisions.touch(db, seats)
     await addresses.resolve(db, wanted, today)

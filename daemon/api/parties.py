@@ -1,25 +1,32 @@
-"""Links that are wrong or missing, over HTTP: one participant's contact by hand.
+"""Links that are wrong or missing, over HTTP: parties that are nobody yet, and one participant's contact by hand.
 
 What is changed here answers with `undo`, a token for `POST /undo/{token}`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from daemon import matching
-from daemon.api.contacts import problems
-from daemon.api.shapes import etag, interaction_json
+from daemon.api.contacts import contact_json, problems
+from daemon.api.problems import Problem
+from daemon.api.shapes import after_moment, etag, interaction_json, time_json
 from daemon.auth import serving_of, viewer_of
+from daemon.contacts import Fields, Spelling
+from daemon.cursors import write_cursor
 from daemon.matching import Remember
-from interactions.records import JsonValue
-from storage import lists
+from interactions.addresses import NAME_CHARS_MAX
+from interactions.contacts import ContactKind
+from interactions.records import AddressKind, JsonValue
+from storage import contacts, lists, parties
 from storage.database import Connection
 from storage.errors import NotFound
+from storage.parties import Filter, Party
 
 router = APIRouter(tags=["parties"])
 N_MAX = 10_000
@@ -51,3 +58,155 @@ async def decide_contact(
     async with problems():
         body, version = await serving.database.in_transaction(work)
     return JSONResponse(body, headers={"ETag": version})
+
+
+class AttachIn(BaseModel):
+    """Whose address it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    contact_id: UUID
+
+
+class PromoteIn(BaseModel):
+    """The contact that a party becomes; `partner_id` is whom a person serves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["partner", "contact_person", "individual"]
+    name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX)]
+    partner_id: UUID | None = None
+
+
+class PartyEdit(BaseModel):
+    """What can be changed of a party."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ignored: bool
+
+
+@router.get("/parties")
+async def list_parties(
+    request: Request,
+    kind: AddressKind | None = None,
+    ambiguous: bool = False,
+    ignored: bool = False,
+    cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JSONResponse:
+    """Addresses and numbers that are nobody yet, the newest first; or those that are ignored."""
+    serving = serving_of(request)
+    wanted = Filter(kind.value if kind else None, ambiguous, ignored, after_moment(cursor), limit + 1)
+    async with serving.database.connection() as db:
+        found = await parties.page(db, wanted)
+        names = await contacts.names(db, {one for party in found for one in party.candidates})
+    last = found[limit - 1] if len(found) > limit else None
+    return JSONResponse(
+        {
+            "items": [party_json(one, names) for one in found[:limit]],
+            "next": write_cursor(last.first_seen_at, last.id) if last else None,
+        }
+    )
+
+
+@router.get("/parties/{party_id}")
+async def read_party(request: Request, party_id: UUID) -> JSONResponse:
+    """One address; it may lead to a contact by now."""
+    async with serving_of(request).database.connection() as db:
+        return await _answer(db, party_id)
+
+
+@router.patch("/parties/{party_id}")
+async def change_party(request: Request, party_id: UUID, given: PartyEdit) -> JSONResponse:
+    """Ignores a party, or no longer."""
+
+    async def work(db: Connection) -> JSONResponse:
+        await parties.ignore(db, party_id, given.ignored)
+        return await _answer(db, party_id)
+
+    return await serving_of(request).database.in_transaction(work)
+
+
+@router.get("/parties/{party_id}/timeline")
+async def read_timeline(
+    request: Request,
+    party_id: UUID,
+    cursor: Annotated[str | None, Query(max_length=4000)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> JSONResponse:
+    """All that an address took part in, the newest first."""
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        await _find(db, party_id)
+        ids = await parties.timeline(db, party_id, after_moment(cursor), limit + 1)
+        found = await lists.views(db, ids[:limit])
+    last = found[-1] if len(ids) > limit and found else None
+    return JSONResponse(
+        {
+            "items": [interaction_json(one, serving.public_url, full=False) for one in found],
+            "next": write_cursor(last.occurred_at, last.id) if last else None,
+        }
+    )
+
+
+@router.post("/parties/{party_id}/attach")
+async def attach_party(request: Request, party_id: UUID, given: AttachIn) -> JSONResponse:
+    """Gives the address, and with it all its history, to a contact."""
+    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
+
+    async def work(db: Connection) -> dict[str, JsonValue]:
+        token = await matching.attach(db, party_id, given.contact_id, by, now)
+        return {"undo": token, "contact_id": str(given.contact_id)}
+
+    async with problems():
+        return JSONResponse(await serving.database.in_transaction(work))
+
+
+@router.post("/parties/{party_id}/promote", status_code=201)
+async def promote_party(request: Request, party_id: UUID, given: PromoteIn) -> JSONResponse:
+    """Makes a contact of the address, which all its history shows from then on."""
+    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
+    fields = Fields(kind=ContactKind(given.kind), name=given.name)
+    if given.partner_id is not None:
+        fields["partner_id"] = given.partner_id
+    spelling = Spelling(serving.settings.default_region, serving.settings.contacts.default_area_code)
+
+    async def work(db: Connection) -> dict[str, JsonValue]:
+        new, token = await matching.promote(db, party_id, fields, spelling, by, now)
+        names = await contacts.names(db, [job.partner_id for job in new.employments])
+        return {"undo": token, "contact": contact_json(new, names, serving.public_url, now)}
+
+    async with problems():
+        made = await serving.database.in_transaction(work)
+    return JSONResponse(made, 201)
+
+
+async def _find(db: Connection, party_id: UUID) -> Party:
+    found = await parties.find(db, party_id)
+    if found is None:
+        raise Problem("not_found", "There is no such party.")
+    return found
+
+
+async def _answer(db: Connection, party_id: UUID) -> JSONResponse:
+    found = await _find(db, party_id)
+    return JSONResponse(party_json(found, await contacts.names(db, found.candidates)))
+
+
+def party_json(one: Party, names: Mapping[UUID, str]) -> dict[str, JsonValue]:
+    """A party as programs see it."""
+    return {
+        "id": str(one.id),
+        "kind": one.key.kind.value,
+        "key": one.key.value,
+        "address": one.address or one.key.value,
+        "display_name": one.name,
+        "count": one.count,
+        "first_seen_at": time_json(one.first_seen_at),
+        "last_at": time_json(one.last_at),
+        "ignored": one.ignored,
+        "own": one.own,
+        "contact_id": str(one.contact_id) if one.contact_id else None,
+        "candidates": [{"id": str(other), "name": names.get(other, "")} for other in one.candidates],
+    }

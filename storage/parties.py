@@ -1,0 +1,125 @@
+"""Parties: addresses and numbers that are nobody yet, with what they said.
+
+A party is an address that leads to no contact, is none of ours, and takes part in something. Nothing is written to make
+one: it is there with the first message, and gone from the list as soon as the address leads to somebody. One that nobody
+wants to see is ignored, which changes no message. Lists show first who came last; how often and when is counted for the
+lines of a page only.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from interactions.records import AddressKind, Key
+from storage.database import Connection
+
+END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """An address with its history. `name` and `address` are as the last message had them."""
+
+    id: UUID
+    key: Key
+    own: bool
+    ignored: bool
+    contact_id: UUID | None
+    candidates: tuple[UUID, ...]
+    first_seen_at: datetime
+    count: int
+    last_at: datetime | None
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which parties a list shows."""
+
+    kind: str | None = None
+    ambiguous: bool = False
+    ignored: bool = False
+    after: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+_COUNTED = """a.id, a.kind, a.value, a.own, a.ignored, a.contact_id, a.candidates, a.first_seen_at, seen.count, seen.last_at,
+    coalesce(last.display_name, '') AS name, coalesce(last.address, '') AS address
+FROM address a CROSS JOIN LATERAL (
+    SELECT count(DISTINCT i.id) AS count, max(i.occurred_at) AS last_at
+    FROM participant p JOIN interaction i ON i.id = p.interaction_id
+    WHERE p.address_id = a.id AND p.contact_id IS NULL AND p.decided IS NULL AND i.deleted_at IS NULL) seen
+LEFT JOIN LATERAL (
+    SELECT p.display_name, p.address FROM participant p WHERE p.address_id = a.id
+    ORDER BY p.interaction_id DESC LIMIT 1) last ON true"""
+
+PAGE = f"""
+SELECT {_COUNTED}
+WHERE a.contact_id IS NULL AND NOT a.own AND NOT a.ignored AND seen.count > 0
+  AND ($1::text IS NULL OR a.kind = $1) AND (NOT $2::boolean OR a.candidates <> '{{}}')
+  AND (a.first_seen_at, a.id) < ($3::timestamptz, $4::uuid)
+ORDER BY a.first_seen_at DESC, a.id DESC LIMIT $5
+"""
+
+IGNORED_PAGE = f"""
+SELECT {_COUNTED}
+WHERE a.ignored AND ($1::text IS NULL OR a.kind = $1) AND (NOT $2::boolean OR a.candidates <> '{{}}')
+  AND (a.first_seen_at, a.id) < ($3::timestamptz, $4::uuid)
+ORDER BY a.first_seen_at DESC, a.id DESC LIMIT $5
+"""
+
+FIND = f"""
+SELECT {_COUNTED}
+WHERE a.id = $1
+"""
+
+HOLD = """
+SELECT id FROM address WHERE id = $1 FOR UPDATE
+"""
+
+IGNORE = """
+UPDATE address SET ignored = $2 WHERE id = $1
+"""
+
+TIMELINE = """
+SELECT DISTINCT i.id, i.occurred_at FROM participant p JOIN interaction i ON i.id = p.interaction_id
+WHERE p.address_id = $1 AND i.deleted_at IS NULL AND ($2::timestamptz IS NULL OR (i.occurred_at, i.id) < ($2, $3::uuid))
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT $4
+"""
+
+
+async def page(db: Connection, wanted: Filter) -> list[Party]:
+    """A page of the list: the newest first. The next one begins after (last.first_seen_at, last.id)."""
+    at, last = wanted.after or (END_OF_TIME, UUID(int=2**128 - 1))
+    statement = IGNORED_PAGE if wanted.ignored else PAGE
+    rows = await db.fetch(statement, wanted.kind, wanted.ambiguous, at, last, wanted.limit)
+    return [_party(row) for row in rows]
+
+
+async def find(db: Connection, party_id: UUID, *, hold: bool = False) -> Party | None:
+    """One address, whomever it leads to. With `hold` nobody else changes its owners until the transaction ends."""
+    if hold:
+        await db.fetch(HOLD, party_id)
+    row = await db.fetchrow(FIND, party_id)
+    return _party(row) if row else None
+
+
+def _party(row: Any) -> Party:
+    key = Key(AddressKind(row["kind"]), row["value"])
+    return Party(
+        row["id"], key, row["own"], row["ignored"], row["contact_id"], tuple(row["candidates"]), row["first_seen_at"],
+        row["count"], row["last_at"], row["name"], row["address"],
+    )  # fmt: skip
+
+
+async def ignore(db: Connection, party_id: UUID, ignored: bool) -> None:
+    """Takes a party out of the list, or back into it."""
+    await db.execute(IGNORE, party_id, ignored)
+
+
+async def timeline(db: Connection, party_id: UUID, after: tuple[datetime, UUID] | None, limit: int) -> list[UUID]:
+    """A page of all that an address took part in, the newest first."""
+    at, last = after or (None, None)
+    return [row["id"] for row in await db.fetch(TIMELINE, party_id, at, last, limit)]
