@@ -101,6 +101,17 @@ CONTACT_KINDS = {
     "individual": msgid("Individual"),
     "user": msgid("User"),
 }
+SUBJECT_KINDS = {
+    "deal": msgid("Deal"),
+    "claim": msgid("Customer claim"),
+    "campaign": msgid("Campaign"),
+}
+SUBJECT_STATES = {
+    "open": msgid("in progress"),
+    "won": msgid("won"),
+    "lost": msgid("lost"),
+    "closed": msgid("closed"),
+}
 RULES = {
     "email_exact": msgid("linked by e-mail %(key)s"),
     "phone_exact": msgid("linked by phone %(key)s"),

@@ -6,6 +6,7 @@
     POST /interactions/{id}/reviewed the flag, from a form or a key
     GET  /chains/{id}                a chain from its beginning
     GET  /contacts/{id}              a contact and all that was with it
+    GET  /subjects/{id}              a deal, claim or campaign and all that was about it
 
 What does not exist is said in words. A chain that was merged, or a contact, leads on to where it is now.
 """
@@ -25,7 +26,7 @@ from daemon.web.forms import NotAForm, read_form, safe_next
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
 from daemon.web.rows import folded, newer_than, row_of
 from interactions.views import InteractionView
-from storage import chains, contacts, feed, lists, lookup, records
+from storage import chains, contacts, feed, lists, lookup, records, subjects
 from storage.database import Connection
 
 CHAIN_SHOWN = 30
@@ -165,6 +166,24 @@ async def show_contact(request: Request, contact_id: str) -> Response:
         place, "contact.html", one=one, persons=persons, names=names, today=today, flags=flags,
         rows=[row_of(member, flags=flags) for member in found if member.kind in kinds],
         later=_next(found) if len(ids) > TIMELINE_PAGE and found else None,
+    )  # fmt: skip
+
+
+@router.get("/subjects/{subject_id}")
+async def show_subject(request: Request, subject_id: str) -> Response:
+    """A subject: the card, and all that was about it."""
+    place, wanted = place_of(request), _id(subject_id)
+    after = _cursor(request)
+    async with serving_of(request).database.connection() as db:
+        one = await subjects.find(db, wanted) if wanted else None
+        if one is None:
+            return not_found(request)
+        found = await lists.page(db, lists.Filter(subject_id=one.id, after=after, limit=TIMELINE_PAGE + 1))
+    flags, kinds = place.settings.features.review_flags, listing.shown_kinds(place.settings.features)
+    more, found = len(found) > TIMELINE_PAGE, found[:TIMELINE_PAGE]
+    return page(
+        place, "subject.html", one=one, flags=flags, later=_next(found) if more else None,
+        rows=[row_of(member, flags=flags) for member in found if member.kind in kinds],
     )  # fmt: skip
 
 

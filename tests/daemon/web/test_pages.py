@@ -155,7 +155,16 @@ async def test_a_contact_has_a_card_and_all_that_was_with_its_people(site: Site)
 
 @pytest.mark.parametrize(
     "target",
-    ["/interactions/{}", "/chains/{}", "/contacts/{}", "/interactions/x", "/chains/%20", "/contacts/нет", "/нет"],
+    [
+        "/interactions/{}",
+        "/chains/{}",
+        "/contacts/{}",
+        "/subjects/{}",
+        "/interactions/x",
+        "/chains/%20",
+        "/contacts/нет",
+        "/нет",
+    ],
 )
 async def test_what_does_not_exist_is_said_in_words(site: Site, target: str) -> None:
     answer = await site.get(quote(target.format(uuid4()), safe="/%"))
