@@ -3,7 +3,9 @@
 `import` reads CSV as people have it (`interactions.contactfiles`) and may be repeated (`daemon.contactimports`). Rows that
 are refused are listed with line and reason, the rest goes in: exit code 0 as long as the file as a whole could be read.
 
-Limits: CSV only; vCard, export, erase and dossier are not built yet.
+`export` writes what `import` takes back (`daemon.contactexports`), readable by you alone, whole or not at all.
+
+Limits: CSV only; vCard, erase and dossier are not built yet.
 """
 
 from datetime import UTC, datetime
@@ -13,7 +15,9 @@ from typing import Annotated
 import typer
 
 from config.settings import Settings
+from daemon import contactexports
 from daemon.commands import show
+from daemon.commands.founding import write_private
 from daemon.commands.given import Failed, with_storage
 from daemon.contactimports import Imported, import_contacts
 from daemon.contacts import Spelling
@@ -22,12 +26,7 @@ from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFil
 
 REFUSED_SHOWN_MAX = 50
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Contact lists: import them.")
-
-
-@app.callback()
-def family() -> None:
-    """Contact lists: import them."""
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Contact lists: import and export them.")
 
 
 @app.command("import")
@@ -78,3 +77,34 @@ def read_file(path: Path) -> ContactFile:
         return read(content)
     except UnreadableFile as error:
         raise Failed(f"{path}: {error}") from None
+
+
+@app.command("export")
+def export_file(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Where to write the CSV file.")],
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
+) -> None:
+    """Writes all contacts as a list that can be imported again."""
+    if file.exists() and not force:
+        raise Failed(f"{file} is there already; --force writes over it.")
+
+    async def work(_: Settings, storage: Storage) -> tuple[str, int]:
+        pieces = [contactexports.BYTE_ORDER_MARK + contactexports.lines([contactexports.COLUMNS])]
+        async with storage.database.connection() as db:
+            with show.Progress("contacts") as progress:
+                async for rows in contactexports.batches(db, datetime.now(UTC)):
+                    pieces.append(contactexports.lines(rows))
+                    progress.advance(len(rows))
+        return "".join(pieces), progress.done
+
+    text, count = with_storage(context, work)
+    try:
+        write_private(file.absolute(), text, replaces=True)
+    except OSError as error:
+        raise Failed(f"{file} cannot be written: {error.strerror or error}.") from None
+    if json:
+        show.as_json({"contacts": count, "file": str(file)})
+        return
+    show.say(f"{count} contacts written to {file}.")

@@ -1,4 +1,6 @@
-"""`ringmail contacts import`: what goes in goes in, what is refused is said with its line, and it may be repeated."""
+"""`ringmail contacts`: what goes in goes in, what is refused is said with its line; what goes out comes in again."""
+
+import stat
 
 import pytest
 
@@ -63,3 +65,38 @@ def test_a_file_that_cannot_be_read_is_one_sentence(ringmail: Ringmail, content:
     assert said.code == 1
     assert words in said.err
     assert len(said.err.splitlines()) == 1
+
+
+MANY = """external_ref;kind;name;email;phone;partner;partner_ref;inn;domains;tags;responsible;comment
+p-1;partner;Бытовая техника;"Отдел продаж <sales@bt.example>, info@bt.example";632-98-16 (факс);;;7701234567;bt.example;опт, vip;;"Две
+строки"
+c-1;contact_person;Иван Петров;ivan@bt.example;"8 (916) 123-45-67 (моб), 8 495 111-22-33 доб. 12";;p-1;;;;anna@example.org;
+;individual;=HYPERLINK(1);evil@x.example;;;;;;;;
+;individual;Olga;olga@x.example;+1 212 555 0100;;;;;;;
+"""
+
+
+def test_what_was_exported_comes_in_again_and_changes_nothing(ringmail: Ringmail) -> None:
+    source, target = ringmail.folder / "many.csv", ringmail.folder / "out.csv"
+    source.write_text(MANY, "utf-8")
+    ringmail.configure(contacts={"default_area_code": "495"})
+    ringmail("user", "add", "anna@example.org")
+    assert ringmail("contacts", "import", str(source), "--json").json["refused"] == []
+
+    said = ringmail("contacts", "export", str(target), "--json")
+
+    text = target.read_text("utf-8-sig")
+    again = ringmail("contacts", "import", str(target), "--json").json
+    assert said.json == {"contacts": 5, "file": str(target)}
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert "'=HYPERLINK(1)" in text
+    assert "(моб)" in text
+    assert (again["changed"], again["refused"], again["partners"]) == (0, [], 0)
+    assert (again["unchanged"], again["added"]) == (4, 1)  # the name that was no formula is another one now
+
+
+def test_an_export_writes_over_nothing_unasked(ringmail: Ringmail, file: str) -> None:
+    refused, forced = ringmail("contacts", "export", file), ringmail("contacts", "export", file, "--force")
+
+    assert (refused.code, forced.code) == (1, 0)
+    assert "--force" in refused.err
