@@ -1,6 +1,7 @@
 """What a browser sends in forms, and where it may be sent on to."""
 
 from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
 
 from starlette.requests import Request
 
@@ -40,3 +41,11 @@ def safe_next(address: str | None) -> str:
     if parts.scheme or parts.netloc or parts.path in ("/login", "/logout") or parts.path.startswith("/api/"):
         return "/"
     return address
+
+
+def read_id(text: str) -> UUID | None:
+    """An id in an address; None for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -3,7 +3,7 @@
     GET  /  /interactions            the list, newest first
     GET  /interactions/rows          the same without the frame, for a page that keeps itself fresh; 304 if nothing moved
     GET  /interactions/{id}          one interaction, why it is linked, its chain
-    POST /interactions/{id}/reviewed the flag, from a form or a key
+    POST /interactions/{id}/…        the flag and the postponement (`attention`)
     GET  /chains/{id}                a chain from its beginning
     GET  /contacts/{id}              a contact and all that was with it
     GET  /subjects/{id}              a deal, claim or campaign and all that was about it
@@ -21,23 +21,22 @@ from starlette.responses import RedirectResponse, Response
 from daemon.auth import serving_of
 from daemon.cursors import read_cursor, write_cursor
 from daemon.filters import WrongFilter
-from daemon.web import entry, listing
-from daemon.web.forms import NotAForm, read_form, safe_next
+from daemon.web import attention, entry, listing
+from daemon.web.forms import read_id
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
 from daemon.web.rows import folded, newer_than, row_of
 from interactions.views import InteractionView
-from storage import chains, contacts, feed, lists, lookup, records, subjects
-from storage.database import Connection
+from storage import chains, contacts, lists, lookup, subjects
 
 CHAIN_SHOWN = 30
 CHAIN_PAGE = 50
 MEMBER_CHARS_MAX = 20_000  # the whole text is on the page of its interaction
 PERSONS_SHOWN = 50
 TIMELINE_PAGE = 50
-WITHOUT_SCRIPT = "text/html"
 
 router = APIRouter(include_in_schema=False)
 router.include_router(entry.router)
+router.include_router(attention.router)
 
 
 @router.get("/")
@@ -75,7 +74,7 @@ async def show_rows(request: Request) -> Response:
 @router.get("/interactions/{interaction_id}")
 async def show_interaction(request: Request, interaction_id: str) -> Response:
     """One interaction."""
-    place, wanted = place_of(request), _id(interaction_id)
+    place, wanted = place_of(request), read_id(interaction_id)
     async with serving_of(request).database.connection() as db:
         one = await lists.find(db, wanted) if wanted else None
         if one is None or one.kind not in listing.shown_kinds(place.settings.features):
@@ -86,43 +85,14 @@ async def show_interaction(request: Request, interaction_id: str) -> Response:
     new, quoted = folded(one)
     return page(
         place, "interaction.html", row=row_of(one, flags=flags), one=one, new=new, quoted=quoted, names=names,
-        chain=[row_of(member, flags=flags) for member in chain], flags=flags,
+        chain=[row_of(member, flags=flags) for member in chain], flags=flags, pauses=attention.PAUSES,
     )  # fmt: skip
-
-
-@router.post("/interactions/{interaction_id}/reviewed")
-async def review(request: Request, interaction_id: str) -> Response:
-    """Sets the flag, or takes it away."""
-    place, wanted = place_of(request), _id(interaction_id)
-    say = place.spoken.words.gettext
-    try:
-        form = await read_form(request)
-    except NotAForm:
-        form = {}
-    value = {"1": True, "0": False}.get(form.get("reviewed", ""))
-    if value is None:
-        return trouble(place, 400, say("This could not be read"), say("Go back and try again, please."))
-    if not place.settings.features.review_flags:
-        return trouble(place, 403, say("This option is switched off"), say("The flag “Reviewed” is not in use here."))
-    by = place.viewer.user_id if place.viewer else None
-
-    async def work(db: Connection) -> bool:
-        if wanted is None or not await records.set_fields(db, wanted, {"reviewed": value}, by, None):
-            return False
-        await feed.add(db, [feed.Change("interaction.updated", wanted)])
-        return True
-
-    if not await serving_of(request).database.in_transaction(work):
-        return not_found(request)
-    if WITHOUT_SCRIPT not in request.headers.get("accept", ""):
-        return Response(status_code=204)
-    return RedirectResponse(safe_next(form.get("next")), 303)
 
 
 @router.get("/chains/{chain_id}")
 async def show_chain(request: Request, chain_id: str) -> Response:
     """A chain in the order of time."""
-    place, wanted = place_of(request), _id(chain_id)
+    place, wanted = place_of(request), read_id(chain_id)
     after = _cursor(request)
     async with serving_of(request).database.connection() as db:
         final = await chains.final(db, wanted) if wanted else None
@@ -147,7 +117,7 @@ async def show_chain(request: Request, chain_id: str) -> Response:
 @router.get("/contacts/{contact_id}")
 async def show_contact(request: Request, contact_id: str) -> Response:
     """A contact: the card, and all that was with it."""
-    place, wanted = place_of(request), _id(contact_id)
+    place, wanted = place_of(request), read_id(contact_id)
     after = _cursor(request)
     async with serving_of(request).database.connection() as db:
         one = await contacts.find(db, wanted) if wanted else None
@@ -172,7 +142,7 @@ async def show_contact(request: Request, contact_id: str) -> Response:
 @router.get("/subjects/{subject_id}")
 async def show_subject(request: Request, subject_id: str) -> Response:
     """A subject: the card, and all that was about it."""
-    place, wanted = place_of(request), _id(subject_id)
+    place, wanted = place_of(request), read_id(subject_id)
     after = _cursor(request)
     async with serving_of(request).database.connection() as db:
         one = await subjects.find(db, wanted) if wanted else None
@@ -185,13 +155,6 @@ async def show_subject(request: Request, subject_id: str) -> Response:
         place, "subject.html", one=one, flags=flags, later=_next(found) if more else None,
         rows=[row_of(member, flags=flags) for member in found if member.kind in kinds],
     )  # fmt: skip
-
-
-def _id(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _cursor(request: Request) -> tuple[datetime, UUID] | None:

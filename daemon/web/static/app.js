@@ -80,13 +80,14 @@
     k: () => step(-1),
     r: () => markChosen(true),
     u: () => markChosen(false),
+    b: () => { const later = find("#later"); if (later) { later.open = true; find("button", later).focus(); } },
     "/": () => { find("#q")?.focus(); find("#q")?.select(); },
     "?": () => find("#keys")?.showModal(),
     Enter: () => { const row = chosen(); if (row) location.assign(find(".open", row).href); },
     Escape: () => { if (find("#back")) goBack(); },
   };
   // The same keys on a Russian keyboard.
-  const RUSSIAN = { "о": "j", "л": "k", "к": "r", "г": "u", ".": "/", ",": "?" };
+  const RUSSIAN = { "о": "j", "л": "k", "к": "r", "г": "u", "и": "b", ".": "/", ",": "?" };
 
   document.addEventListener("keydown", (event) => {
     const within = event.target;

@@ -20,7 +20,7 @@ TEMPLATES = sorted(path.name for path in (WEB / "templates").glob("*.html"))
 OPTIONS = {"silent": "false", "extensions": "jinja2.ext.i18n", "trim_blocks": "true", "lstrip_blocks": "true"}
 MOSCOW = ZoneInfo("Europe/Moscow")
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
-NOT_WORDS = {"Ringmail", "j", "k", "r", "u", "Enter"}  # a name, and keys
+NOT_WORDS = {"Ringmail", "b", "j", "k", "r", "u", "Enter"}  # a name, and keys
 
 
 def keys_of(found: object) -> Iterator[str]:
