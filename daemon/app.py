@@ -6,7 +6,7 @@ The only place where objects meet. In order of starting; stopping goes the other
     the embedded database      or the pool of an external one, which may be away: then we wait for it, `/readyz` is 503
     parsers, the door, the journal, the HTTP server
     migrations, our sources and addresses, the leases of a daemon that was killed on the embedded database   `prepare`
-    the loops: sources, journal, numbering of the feed, search index
+    the loops: sources, journal, numbering of the feed, search index, reminders
 
 A loop that fails says so and goes on; nothing that a mailbox or provider does ends the daemon.
 """
@@ -22,6 +22,7 @@ from config.mail_settings import Mailbox
 from config.settings import Settings
 from connectors.base import Source
 from connectors.registry import RECEIVERS, mailbox_source
+from daemon import attention
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
 from daemon.opening import blobs_of
@@ -42,6 +43,7 @@ LOG = structlog.get_logger()
 WAIT_FOR_DATABASE_SECONDS = 1.0
 NUMBER_EACH_SECONDS = 0.25
 INDEX_EACH_SECONDS = 1.0
+REMIND_EACH_SECONDS = 2.0
 INDEX_AT_ONCE = 200
 POOL_SIZE = 12
 STOP_SERVER_SECONDS = 5.0
@@ -191,6 +193,7 @@ class App:
         self._begin("journal", self._work_off())
         self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS))
         self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS))
+        self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
 
     async def _work_off(self) -> None:
         await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)

@@ -47,6 +47,14 @@ class ParticipantView:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """A mark of control: until when, and whether an answer ends it."""
+
+    wake_at: datetime | None = None
+    until_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InteractionView:
     """One interaction, ready to be shown. Long texts are None in lists."""
 
@@ -89,6 +97,7 @@ class InteractionView:
     attachments: tuple[Attachment, ...] = ()
     body_text: str | None = None
     reply_text: str | None = None
+    on_control: Control | None = None
 
     @property
     def contact(self) -> ContactView | None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from interactions.records import Attachment
 from interactions.search import SearchQuery
-from interactions.views import ContactView, InteractionView, Named, ParticipantView
+from interactions.views import ContactView, Control, InteractionView, Named, ParticipantView
 from storage.database import Connection
 
 
@@ -242,4 +242,5 @@ def _view(
         subject=subject, has_attachments=row["has_attachments"], participants=tuple(people),
         attachments=tuple(files), body_text=body["body_text"] if body else None,
         reply_text=body["reply_text"] if body else None,
+        on_control=Control(row["wake_at"], row["until_reply"]) if row["on_control"] else None,
     )  # fmt: skip

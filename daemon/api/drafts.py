@@ -18,8 +18,7 @@ YEARS = range(1970, 2200)
 # What we make ourselves may be sent back with a change, so that a record can be read, changed and sent as a whole.
 OURS = frozenset(
     "id number url type direction occurred_at created_at updated_at author responsible department contact partner "
-    "attachments chain subject reviewed_at reviewed_by source excerpt external_ref email "
-    "on_control".split()
+    "attachments chain subject reviewed_at reviewed_by source excerpt external_ref email".split()
 )
 
 
@@ -70,7 +69,7 @@ Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
 Block = Annotated[dict[str, Any], AfterValidator(_small)]
 
 
-NO_FIELDS = frozenset({"participants", "subject_id", *(name for name, _ in BLOCKS.values())})
+NO_FIELDS = frozenset({"participants", "subject_id", "on_control", *(name for name, _ in BLOCKS.values())})
 
 
 class ParticipantIn(BaseModel):
@@ -95,6 +94,15 @@ class ParticipantIn(BaseModel):
 
     def row(self) -> tuple[Role, str, str, UUID | None]:
         return self.role, self.display_name, self.address, self.contact_id
+
+
+class ControlIn(BaseModel):
+    """A mark of control: wake me at a time, or when an answer comes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    wake_at: Moment | None = None
+    until_reply: bool = False
 
 
 Participants = Annotated[list[ParticipantIn], Field(max_length=PARTICIPANTS_MAX)]
@@ -191,6 +199,7 @@ class InteractionEdit(BaseModel):
     reviewed: bool = False
     subject_id: UUID | None = None
     review_after: Moment | None = None
+    on_control: ControlIn | None = None
     tags: Tags | None = None
     extra: Block | None = None
     participants: Participants = []
@@ -209,7 +218,7 @@ class InteractionEdit(BaseModel):
     @property
     def flags(self) -> bool:
         """Whether a flag of review is to change."""
-        return bool({"reviewed", "review_after"} & self.model_fields_set)
+        return bool({"reviewed", "review_after", "on_control"} & self.model_fields_set)
 
     def edit(self) -> Edit:
         """What was given."""

@@ -25,7 +25,7 @@ from daemon.serving import Serving
 from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
-from storage import edits, feed, lists, locations, records
+from storage import attention, edits, feed, lists, locations, records
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
 
@@ -202,6 +202,11 @@ async def _change(
     edit = given.edit()
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
         await refuse(db, which)
+    if isinstance(given, InteractionEdit) and "on_control" in given.model_fields_set:
+        mark = given.on_control
+        await attention.set_control(
+            db, which, mark is not None, mark.wake_at if mark else None, mark.until_reply if mark else False
+        )
     if "subject_id" in given.model_fields_set:
         await _move(db, which, given.subject_id, by)
     if ("topic" in edit.fields or edit.participants is not None) and not await edits.says_something(db, which):

@@ -14,7 +14,7 @@ from fastapi import Request
 from daemon import cursors
 from daemon.api.problems import Problem
 from interactions.records import Attachment, JsonValue
-from interactions.views import ContactView, InteractionView, Named, ParticipantView
+from interactions.views import ContactView, Control, InteractionView, Named, ParticipantView
 
 BLOCK_OF = {"phone_call": "call"}
 T = TypeVar("T")
@@ -104,13 +104,17 @@ def interaction_json(
         "reviewed_at": time_json(one.reviewed_at),
         "reviewed_by": named_json(one.reviewed_by),
         "review_after": time_json(one.review_after),
-        "on_control": None,
+        "on_control": _control(one.on_control),
         "source": _source(one),
         BLOCK_OF.get(one.kind, one.kind): _block(one, full, locations),
     }
     if not full:
         shape["excerpt"] = one.excerpt
     return shape
+
+
+def _control(one: Control | None) -> JsonValue:
+    return {"wake_at": time_json(one.wake_at), "until_reply": one.until_reply} if one else None
 
 
 def _subject(one: InteractionView) -> JsonValue:

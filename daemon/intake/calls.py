@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
 from interactions.admission import (
     KnownAddress,
@@ -102,6 +103,7 @@ async def _add(db: Connection, decided: Interaction, known: dict[Key, KnownAddre
         decided = replace(decided, chain_id=chain_id, link=Link("recent_party"))
     await chains.extend(db, [decided])
     await records.add_all(db, [decided], known)
+    await attention.wake(db, [decided])
 
 
 async def _open_chain(

@@ -10,6 +10,7 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
 
+from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
 from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
 from interactions.arrivals import MailArrived
@@ -81,6 +82,7 @@ async def _write(
     await chains.merge(db, placement.merged)
     await records.add_all(db, decided, known)
     await chains.save_refs(db, threads, placement)
+    await attention.wake(db, decided)
     changes = [feed.Change("interaction.created", one.id) for one in decided]
     changes += [feed.Change("chain.merged", gone, {"into": str(to)}) for gone, to in placement.merged.items()]
     await feed.add(db, changes)
