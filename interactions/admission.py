@@ -21,7 +21,7 @@ from interactions.addresses import Mailbox, email_key
 from interactions.arrivals import MailArrived, SmsArrived
 from interactions.bodies import excerpt
 from interactions.calls import Call
-from interactions.chains import REFERENCES_MAX, Threadable, new_chain_id, ref_of, subject_key_of
+from interactions.chains import REFERENCES_MAX, Threadable, new_chain_id, ref_of, series_of, subject_key_of
 from interactions.contacts import ContactKind, Employment, partner_at
 from interactions.mime import ParsedMail
 from interactions.phones import phone_key
@@ -144,7 +144,10 @@ def threadable(read: ReadMail) -> Threadable:
     own = ref_of(mail.message_id) if mail.message_id else None
     parents = [ref for ref in dict.fromkeys([*replied, *older]) if ref != own][:REFERENCES_MAX]
     topic = subject_key_of(base_subject(mail.subject)[0])
-    return Threadable(read.interaction_id, read.occurred_at, own, tuple(parents), len(replied), topic)
+    first = mail.in_reply_to[0] if mail.in_reply_to else ""
+    common = series_of(mail.message_id, first)
+    series = (ref_of(first), common) if common else None
+    return Threadable(read.interaction_id, read.occurred_at, own, tuple(parents), len(replied), topic, series)
 
 
 def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide, now: datetime) -> Interaction:

@@ -2,7 +2,8 @@
 
 Two mails are joined when one refers to the other, at once or when the missing one comes. Mails that refer to the same
 mail that we do not have are joined only if their topics are equal: a constant id in the References of a shop's
-notifications must not glue its orders together. Both joins only ever add, so the chains follow from the set of mails
+notifications must not glue its orders together. The parts of one series, sent in one go, are joined by a first part that
+we do not have, whatever their topics: their ids differ from its id in a single number. All joins only ever add, so the chains follow from the set of mails
 and not from the order in which they came.
 
 `place` is the decision for a batch; the caller has locked every id in it. A chain keeps its id: of several chains that
@@ -11,6 +12,7 @@ a mail joins, the one that began first (then the smaller id) stays, the others b
 Limits: topics alone never join, nor do dates or server threads; those rules have their own step in the ladder.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,11 +22,30 @@ from uuid import UUID
 from interactions.records import Link, uuid7
 
 REFERENCES_MAX = 32
+ID_CHARS_MAX = 300
+SERIES_PARTS_MAX = 40
+SERIES_DIGITS_MIN = 8  # a date, or a counter that is as good
+_NUMBERS = re.compile(r"(\d+)")
 
 
 def ref_of(message_id: str) -> bytes:
     """The 16 bytes under which a Message-ID is stored. Ids are compared byte for byte (RFC 5322 §3.6.4)."""
     return sha256(message_id.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def series_of(message_id: str, parent_id: str) -> bytes | None:
+    """The 8 bytes under which the parts of one series wait for their first: what the ids of part and first have in common,
+    where they differ in one number only and have a moment in common. None where they are no series."""
+    own, first = _NUMBERS.split(message_id[:ID_CHARS_MAX]), _NUMBERS.split(parent_id[:ID_CHARS_MAX])
+    if len(own) != len(first) or len(own) > SERIES_PARTS_MAX:
+        return None
+    differing = [n for n, (one, other) in enumerate(zip(own, first, strict=True)) if one != other]
+    if len(differing) != 1 or not own[differing[0]].isdigit():
+        return None
+    own[differing[0]] = ""
+    if sum(letter.isdigit() for part in own for letter in part) < SERIES_DIGITS_MIN:
+        return None
+    return subject_key_of("\x00".join(["series", *own]))
 
 
 def subject_key_of(base_subject: str) -> bytes:
@@ -34,7 +55,8 @@ def subject_key_of(base_subject: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Threadable:
-    """What threading needs of one new mail. `parents` are In-Reply-To first, then References from newest to oldest."""
+    """What threading needs of one new mail. `parents` are In-Reply-To first, then References from newest to oldest;
+    `series` is its first part's id and what the parts have in common, if it is one."""
 
     interaction_id: UUID
     occurred_at: datetime
@@ -42,6 +64,13 @@ class Threadable:
     parents: tuple[bytes, ...]
     replies_to: int
     subject_key: bytes
+    series: tuple[bytes, bytes] | None = None
+
+    @property
+    def waits(self) -> list[tuple[bytes, bytes]]:
+        """The (id, topic) under which it is joined with others that lack the same mail; a series has a topic of its own."""
+        pairs = [(parent, self.subject_key) for parent in self.parents]
+        return [*pairs, self.series] if self.series else pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +142,19 @@ def place(mails: Sequence[Threadable], known: Known) -> Placement:
         starts[own_chain] = mail
         sets.find(own_chain)
         links[mail.interaction_id] = Link("root")
-        for n, parent in enumerate(mail.parents):
-            rule = "in_reply_to" if n < mail.replies_to else "references"
-            target = owners.get(parent) or awaited.get((parent, mail.subject_key))
+        for n, (parent, key) in enumerate(mail.waits):
+            rule = "in_reply_to" if n < mail.replies_to or n == len(mail.parents) else "references"
+            target = owners.get(parent) or awaited.get((parent, key))
             if target is None:
                 continue
             sets.join(own_chain, target)
             if links[mail.interaction_id].rule == "root":
                 links[mail.interaction_id] = Link(rule, parent.hex())
-        for parent in mail.parents:
-            if parent not in owners and (parent, mail.subject_key) not in awaited:
-                awaits[(parent, mail.subject_key)] = mail.interaction_id
-                awaited[(parent, mail.subject_key)] = own_chain
-                waiting.setdefault(parent, []).append(own_chain)
+        for wait in mail.waits:
+            if wait[0] not in owners and wait not in awaited:
+                awaits[wait] = mail.interaction_id
+                awaited[wait] = own_chain
+                waiting.setdefault(wait[0], []).append(own_chain)
         if mail.ref is not None and mail.ref not in owners:
             owners[mail.ref] = own_chain
             for chain_id in waiting.get(mail.ref, ()):

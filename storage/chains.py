@@ -49,7 +49,7 @@ async def claim(db: Connection, mails: Sequence[Threadable]) -> Known:
     """All that is stored about the ids of these mails, locked until the transaction ends."""
     own = sorted({mail.ref for mail in mails if mail.ref})
     refs = sorted({*own, *(parent for mail in mails for parent in mail.parents)})
-    waits = sorted({(parent, mail.subject_key) for mail in mails for parent in mail.parents})
+    waits = sorted({wait for mail in mails for wait in mail.waits})
     if refs:
         await db.execute(ADD_REFS, refs)
         await db.fetch(LOCK_REFS, refs)

@@ -20,6 +20,7 @@ from interactions.chains import (
     new_chain_id,
     place,
     ref_of,
+    series_of,
     subject_key_of,
 )
 from interactions.records import Link, uuid7
@@ -35,7 +36,9 @@ def mail(
     own = ref_of(name if ref == "" else ref) if ref is not None else None
     refs = tuple(ref_of(one) for one in parents)
     interaction_id = uuid7(at, sha256(name.encode()).digest())
-    return Threadable(interaction_id, at, own, refs, min(replies_to, len(refs)), subject_key_of(topic))
+    common = series_of(name, parents[0]) if parents else None
+    series = (refs[0], common) if common else None
+    return Threadable(interaction_id, at, own, refs, min(replies_to, len(refs)), subject_key_of(topic), series)
 
 
 class Store:
@@ -137,14 +140,51 @@ def test_mails_that_refer_to_each_other_are_one_chain(mails: list[Threadable], e
             assert grouped(batches) == named(*expected)
 
 
+FIRST = "20261123090000.4711-1-ivan@customer.example"
+PART = "20261123090000.4711-{}-ivan@customer.example"
+
+
+def test_the_parts_of_a_series_are_one_chain_without_the_first() -> None:
+    mails = [mail(PART.format(n), FIRST, topic=f"part {n}") for n in (2, 3, 11)]
+    stranger = mail("20261123090000.4712-2-ivan@customer.example", FIRST, topic="other")
+
+    for order in permutations([*mails, stranger]):
+        together = {one.interaction_id for one in mails}
+        assert grouped([[one] for one in order]) == {frozenset(together), frozenset({stranger.interaction_id})}
+
+
+def test_a_series_goes_to_its_first_part_when_it_comes() -> None:
+    mails = [mail(FIRST, topic="all"), *(mail(PART.format(n), FIRST, topic=f"part {n}") for n in (2, 3))]
+
+    for order in permutations(mails):
+        assert grouped([[one] for one in order]) == {frozenset(one.interaction_id for one in mails)}
+
+
+@pytest.mark.parametrize(
+    ("own", "first"),
+    [
+        ("order-1234@shop.example", "order@shop.example"),  # a constant id
+        ("order-1234@shop.example", "order-1@shop.example"),
+        ("2026112309-12@shop.example", "2026112309-12@shop.example"),
+        ("2026112309-12@shop.example", "2026112310-11@shop.example"),
+        ("2026112309-a@shop.example", "2026112309-b@shop.example"),
+        ("1" * 300 + "@x", "2@x"),
+        ("", "2026112309-12@shop.example"),
+        ("1-" * 100 + "2@x", "1-" * 100 + "3@x"),
+    ],
+)
+def test_ids_that_differ_otherwise_are_no_series(own: str, first: str) -> None:
+    assert series_of(own, first) is None
+
+
 @st.composite
 def mailboxes(draw: st.DrawFn) -> list[Threadable]:
     """Mails that refer to each other and to some that never come, with a few topics."""
     count = draw(st.integers(2, 9))
-    names = [f"m{n}" for n in range(count)]
+    names = [PART.format(n) if n % 2 else f"m{n}" for n in range(count)]
     mails = []
     for n, name in enumerate(names):
-        parents = draw(st.lists(st.sampled_from([*names, "x1", "x2"]), max_size=3, unique=True))
+        parents = draw(st.lists(st.sampled_from([*names, "x1", "x2", PART.format(99)]), max_size=3, unique=True))
         topic = draw(st.sampled_from(["one", "two"]))
         mails.append(mail(name, *parents, topic=topic, minute=draw(st.integers(0, 5)), replies_to=n % 2))
     return mails
