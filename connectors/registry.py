@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from config.mail_settings import Mailbox
 from config.secrets_at import SecretText
 from config.telephony_settings import Telephony
-from connectors.base import Receiver, Refused
+from connectors.base import Receiver, Refused, Source
 from connectors.mail.smtp import SmtpServer, SmtpSettings
 from connectors.mail.source import ImapSource, MailboxSettings
+from connectors.telephony.ami import PORT, TLS_PORT
+from connectors.telephony.asterisk import Asterisk, AsteriskSettings
 from connectors.telephony.generic import Generic, GenericSettings
 from connectors.telephony.mango import Mango, MangoSettings
 
@@ -50,6 +52,34 @@ def _text(secret: SecretText | None) -> str:
     return secret.reveal() if secret else ""
 
 
+def telephony_source(table: Telephony) -> Source | None:
+    """The source of a PBX that we connect to; None where the provider posts to us, or is not built yet. Raises Refused
+    for a bad `tls_ca`."""
+    make = SOURCES.get(table.type)
+    return make(table) if make else None
+
+
+def _asterisk(table: Telephony) -> Source:
+    port = table.port or PORT
+    is_tls = table.tls_ca is not None or port == TLS_PORT
+    return Asterisk(
+        AsteriskSettings(
+            name=table.name,
+            host=str(table.host),
+            port=port,
+            user=table.user,
+            password=_text(table.password),
+            ssl_context=(_context(table) or ssl.create_default_context()) if is_tls else None,
+            extensions=frozenset(table.extensions),
+        )
+    )
+
+
+SOURCES: Mapping[str, Callable[[Telephony], Source]] = {
+    "asterisk": _asterisk,
+}
+
+
 def mailbox_source(table: Mailbox) -> ImapSource | None:
     """The source of a mailbox; None where its way of logging in is not built yet. Raises Refused for a bad `tls_ca`."""
     if table.password is None:
@@ -85,7 +115,7 @@ def mailbox_sender(table: Mailbox) -> SmtpServer | None:
     )
 
 
-def _context(table: Mailbox) -> ssl.SSLContext | None:
+def _context(table: Mailbox | Telephony) -> ssl.SSLContext | None:
     if table.tls_ca is None:
         return None
     context = ssl.create_default_context()
@@ -93,7 +123,7 @@ def _context(table: Mailbox) -> ssl.SSLContext | None:
         context.load_verify_locations(table.tls_ca)
     except (OSError, ssl.SSLError) as error:
         raise Refused(
-            f"the mailbox {table.name!r} names the authority {table.tls_ca}, which can't be read: {error}. "
+            f"the source {table.name!r} names the authority {table.tls_ca}, which can't be read: {error}. "
             "It has to be a file of certificates in PEM form."
         ) from None
     return context

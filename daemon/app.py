@@ -20,8 +20,9 @@ import structlog
 
 from config.mail_settings import Mailbox
 from config.settings import Settings
+from config.telephony_settings import Telephony
 from connectors.base import Source
-from connectors.registry import RECEIVERS, mailbox_source
+from connectors.registry import RECEIVERS, SOURCES, mailbox_source, telephony_source
 from daemon import attention
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
@@ -66,7 +67,7 @@ class App:
         self._workers = Workers()
         self._server: Server
         self._supervisor: Supervisor
-        self._mailboxes: dict[str, tuple[Mailbox, Source]] = {}
+        self._built: dict[str, tuple[Mailbox | Telephony, Source]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
@@ -74,7 +75,7 @@ class App:
         nothing behind then."""
         settings = self.settings
         taking = receivers(settings)
-        self._mailboxes = self._build_mailboxes(settings)
+        self._built = self._build_sources(settings)
         if settings.database.is_embedded and running_dsn(settings.data_dir) is not None:
             # Said before the port is asked for: a second daemon of one configuration would only hear that it is taken.
             holder = read_lock(settings.data_dir)
@@ -118,10 +119,10 @@ class App:
         if not self.serving.is_ready:
             raise StorageDown("The database is not ready yet. Try again in a moment.")
         taking = receivers(settings)
-        mailboxes = self._build_mailboxes(settings)
+        built = self._build_sources(settings)
         await self._database.in_transaction(lambda db: _save_sources(db, settings))
         before, self.settings = self.settings, settings
-        self._mailboxes = mailboxes
+        self._built = built
         self.serving.settings, self.serving.receivers = settings, taking
         self.serving.public_url = self._public_url(settings)
         self.serving.desk.settings = intake_settings(settings)
@@ -150,21 +151,22 @@ class App:
         listen = settings.http.listen
         return self.url if listen.port == 0 and settings.public_url.endswith(":0") else settings.public_url
 
-    def _build_mailboxes(self, settings: Settings) -> dict[str, tuple[Mailbox, Source]]:
-        """The sources of all mailboxes; one whose settings are the same stays as it is."""
-        found: dict[str, tuple[Mailbox, Source]] = {}
-        for mailbox in settings.mailboxes:
-            before = self._mailboxes.get(mailbox.name)
-            if before is not None and before[0] == mailbox:
-                found[mailbox.name] = before
+    def _build_sources(self, settings: Settings) -> dict[str, tuple[Mailbox | Telephony, Source]]:
+        """The sources that we connect to; one whose settings are the same stays as it is."""
+        found: dict[str, tuple[Mailbox | Telephony, Source]] = {}
+        tables: list[Mailbox | Telephony] = [*settings.mailboxes, *settings.telephony]
+        for table in tables:
+            before = self._built.get(table.name)
+            if before is not None and before[0] == table:
+                found[table.name] = before
                 continue
-            source = mailbox_source(mailbox)
+            source = mailbox_source(table) if isinstance(table, Mailbox) else telephony_source(table)
             if source is not None:
-                found[mailbox.name] = (mailbox, source)
+                found[table.name] = (table, source)
         return found
 
     def _sources(self) -> Mapping[str, Source]:
-        return {name: source for name, (_, source) in self._mailboxes.items()}
+        return {name: source for name, (_, source) in self._built.items()}
 
     def _intake_for(self, lease: Lease) -> SourceIntake:
         return SourceIntake(self.serving.desk, self._database, lease)
@@ -242,5 +244,5 @@ async def _save_sources(db: Connection, settings: Settings) -> None:
     for phone in settings.telephony:
         if phone.type in RECEIVERS:
             await sources.report(db, phone.name, "ok", f"webhooks are taken at /hooks/{phone.name}")
-        else:
+        elif phone.type not in SOURCES:
             await sources.report(db, phone.name, "misconfigured", f"the provider {phone.type!r} is not built yet")

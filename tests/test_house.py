@@ -67,7 +67,7 @@ ASKED_FOR = {"aioimaplib", "aiosmtplib", "asyncpg", "python-dateutil", "pytest-a
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 WORDS_NOT_USED = {"manager", "helper", "helpers", "util", "utils", "service", "handler", "info", "process"}
-SHARED_BY_PROVIDERS = {"fields", "signatures"}  # modules of connectors/telephony that are no provider
+SHARED_BY_PROVIDERS = {"ami", "fields", "signatures"}  # modules of connectors/telephony that are no provider
 UNTYPED = ("asyncpg", "aioimaplib", "dateutil")
 TARGETS = {"run", "test", "check", "bench", "proof"}
 
@@ -307,7 +307,8 @@ def providers() -> list[str]:
 def test_a_provider_comes_with_its_line_its_test_its_requests_and_its_section(name: str) -> None:
     wanted: dict[str, Callable[[], bool]] = {
         "a test": (ROOT / f"tests/connectors/telephony/test_{name}.py").is_file,
-        "recorded requests": lambda: any((ROOT / f"tests/data/webhooks/{name}").glob("*.http")),
+        "recorded requests": lambda: any((ROOT / f"tests/data/webhooks/{name}").glob("*.http"))
+        or any((ROOT / f"tests/data/webhooks/{name}").glob("*.ami")),
     }
     registry, manual = ROOT / "connectors/registry.py", ROOT / "docs/connectors.md"
     if registry.exists():
