@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from interactions.arrivals import Arrival
+from interactions.arrivals import Arrival, Likeness
 from interactions.records import Json
 
 
@@ -65,11 +65,13 @@ class Checkpoint:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Arrivals that are committed together, with the checkpoint that they reach. At most `BATCH_COUNT_MAX` arrivals and
-    `BATCH_BYTES_MAX` bytes of mail, unless one mail alone is larger. `backfill` marks history: it makes no noise."""
+    `BATCH_BYTES_MAX` bytes of mail, unless one mail alone is larger. `backfill` marks history: it makes no noise. `again` are
+    mails that lie at another place already: only where they lie now is new."""
 
     arrivals: Sequence[Arrival]
     checkpoint: Checkpoint | None = None
     backfill: bool = False
+    again: Sequence[Likeness] = ()
 
 
 BATCH_COUNT_MAX = 200
@@ -88,12 +90,13 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a source says of itself. `state` is one of `ok catching_up needs_reauth throttled unreachable misconfigured`;
-    `done` and `total` count mails of a first read or a gap."""
+    `done` and `total` count mails of a first read or a gap; `is_audited`: all has just been compared with the server."""
 
     state: str
     detail: str = ""
     done: int | None = None
     total: int | None = None
+    is_audited: bool = False
 
 
 class Intake(Protocol):
@@ -104,6 +107,19 @@ class Intake(Protocol):
 
     async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
         """Which of these mails we have already, to fetch only the others."""
+
+    async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
+        """Those of these mails that lie at another place of this mailbox already."""
+
+    async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
+        """All mails of a folder that we have, with their INTERNALDATE."""
+
+    async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
+        """These UIDs mean other mails from now on."""
+
+    async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
+        """A folder was compared with the server: of the mails that we have these are gone and the others there, and so
+        many were missing with us and have been read now."""
 
     async def accept(self, batch: Batch) -> Accepted:
         """Commits the batch. Returns only after the commit: this is the back-pressure."""

@@ -6,6 +6,7 @@ changes, in any order and any number of times; the record is always the fold of 
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import TypeAlias
 
 from interactions.records import Direction, Json
@@ -18,6 +19,24 @@ class Location:
     folder: str
     uidvalidity: int
     uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What tells a mail from others without its text: its size, its INTERNALDATE and a digest of its headers as
+    `head_digest` makes it (empty: any). The same at two places of a mailbox, it is one mail."""
+
+    location: Location
+    size: int
+    received_at: datetime
+    head_sha256: bytes = b""
+
+
+def head_digest(raw: bytes) -> bytes:
+    """The digest of a mail's header block, from the whole mail or from the block alone, whatever its line ends."""
+    ends = [at for mark in (b"\r\n\r\n", b"\n\n") if (at := raw.find(mark)) >= 0]
+    head = raw[: min(ends)] if ends else raw
+    return sha256(head.replace(b"\r\n", b"\n").rstrip(b"\n")).digest()
 
 
 @dataclass(frozen=True, slots=True)

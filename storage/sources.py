@@ -18,15 +18,16 @@ UPDATE source SET removed_at = now() WHERE removed_at IS NULL AND NOT (name = AN
 REPORT = """
 UPDATE source SET state = $2, detail = $3, next_try_at = $4, done = coalesce($5, done), total = coalesce($6, total),
     state_since = CASE WHEN state = $2 THEN state_since ELSE now() END,
-    last_success_at = CASE WHEN $2 = 'ok' THEN now() ELSE last_success_at END
-WHERE name = $1 AND ((state, detail, next_try_at, done, total)
+    last_success_at = CASE WHEN $2 = 'ok' THEN now() ELSE last_success_at END,
+    audited_at = CASE WHEN $7 THEN now() ELSE audited_at END
+WHERE name = $1 AND ($7 OR (state, detail, next_try_at, done, total)
         IS DISTINCT FROM ($2, $3, $4::timestamptz, coalesce($5, done), coalesce($6, total))
     OR ($2 = 'ok' AND (last_success_at IS NULL OR last_success_at < now() - interval '1 minute')))
 """
 
 LIST = """
 SELECT s.name, s.kind, s.type, CASE WHEN s.paused_at IS NULL THEN s.state ELSE 'paused' END, s.detail, s.state_since,
-       s.next_try_at, s.done, s.total, s.last_success_at, s.audited_at
+       s.next_try_at, s.done, s.total, s.last_success_at, s.audited_at, s.audit_repairs
 FROM source s WHERE s.removed_at IS NULL ORDER BY s.id
 """
 
@@ -46,6 +47,7 @@ class SourceRow:
     total: int | None
     last_success_at: datetime | None
     audited_at: datetime | None
+    audit_repairs: int
 
 
 async def save_all(db: Connection, sources: Sequence[tuple[str, str, str]]) -> None:
@@ -57,15 +59,26 @@ async def save_all(db: Connection, sources: Sequence[tuple[str, str, str]]) -> N
 
 async def report(
     db: Connection, name: str, state: str, detail: str = "", next_try_at: datetime | None = None,
-    done: int | None = None, total: int | None = None,
+    done: int | None = None, total: int | None = None, is_audited: bool = False,
 ) -> None:  # fmt: skip
     """Writes how a source is. What is known already is not written again; the last success is kept to the minute."""
-    await db.execute(REPORT, name, state, detail[:1000], next_try_at, done, total)
+    await db.execute(REPORT, name, state, detail[:1000], next_try_at, done, total, is_audited)
 
 
 async def list_all(db: Connection) -> list[SourceRow]:
     """All configured sources."""
     return [SourceRow(*row) for row in await db.fetch(LIST)]
+
+
+COUNT_REPAIRS = """
+UPDATE source SET audit_repairs = audit_repairs + $2 WHERE id = $1
+"""
+
+
+async def count_repairs(db: Connection, source_id: int, repaired: int) -> None:
+    """Counts mails that an audit found and no sync had brought."""
+    if repaired:
+        await db.execute(COUNT_REPAIRS, source_id, repaired)
 
 
 FIND_ID = """

@@ -6,12 +6,12 @@ UIDVALIDITY, which RFC 9051 §2.3.1.1 makes nonzero). What is no answer to our q
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connectors.mail.arguments import UID_MAX, decode_name
-from connectors.mail.responses import Response, number, pairs, parse
+from connectors.mail.responses import Response, Token, number, pairs, parse
 
 _CODE_NUMBER = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) ([0-9]{1,20})\]", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -50,13 +50,14 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One mail of an answer. What the server left out is None; `body` was asked for or is None too."""
+    """One mail of an answer. What the server left out is None; `body` or `head` was asked for or is None too."""
 
     uid: int
     size: int | None = None
     internal_date: datetime | None = None
     flags: frozenset[str] = frozenset()
     body: bytes | None = None
+    head: bytes | None = None
 
 
 def read_list(response: Response, peer: str) -> Listed | None:
@@ -124,8 +125,6 @@ def read_mail(response: Response, peer: str) -> Fetched | None:
     uid = number(items.get(b"UID"), UID_MAX)
     if not uid:
         return None
-    body = next((value for key, value in items.items() if key.startswith(b"BODY[]")), b"")
-    has_body = any(key.startswith(b"BODY[]") for key in items)
     flags = items.get(b"FLAGS")
     seen = (flag.decode("ascii", "replace").lower() for flag in flags if isinstance(flag, bytes)) if flags else ()
     when = items.get(b"INTERNALDATE")
@@ -134,8 +133,17 @@ def read_mail(response: Response, peer: str) -> Fetched | None:
         number(items.get(b"RFC822.SIZE")),
         internal_date(when.decode("ascii", "replace")) if isinstance(when, bytes) else None,
         frozenset(seen),
-        (body if isinstance(body, bytes) else b"") if has_body else None,
+        _section(items, b"BODY[]"),
+        _section(items, b"BODY[HEADER]"),
     )
+
+
+def _section(items: Mapping[bytes, Token], name: bytes) -> bytes | None:
+    """A part of a mail, `BODY[]<0>` too; empty where the server says NIL, None where it does not say."""
+    for key, value in items.items():
+        if key.startswith(name):
+            return value if isinstance(value, bytes) else b""
+    return None
 
 
 def merged(before: Fetched | None, now: Fetched) -> Fetched:
@@ -148,6 +156,7 @@ def merged(before: Fetched | None, now: Fetched) -> Fetched:
         before.internal_date or now.internal_date,
         now.flags or before.flags,
         before.body if before.body is not None else now.body,
+        before.head if before.head is not None else now.head,
     )
 
 

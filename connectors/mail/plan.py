@@ -13,13 +13,14 @@ finished mails without gaps, so a restart goes on exactly there; reading somethi
 told apart by their content, but skipping would.
 
     UIDVALIDITY differs     the folder starts anew (RFC 9051 §2.3.1.1)
+    UIDNEXT has gone down   a server restored from an older copy: numbers from there on are given a second time
     UIDVALIDITY missing     the same state, but never saved: after a restart the UIDs might be others
     `since` moved back      the history is gone through again; what is known is not fetched
     checkpoint unreadable   as none
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -82,6 +83,16 @@ def begin(before: Cursor | None, state: FolderState, highest_uid: int, since: da
     if first_day < before.since:
         return Cursor(before.uidvalidity, before.live_uid, before.live_uid + 1, False, first_day)
     return before
+
+
+def is_rewound(before: Cursor, state: FolderState) -> bool:
+    """Whether the server seems to give numbers again that we have read: it was restored from an older copy."""
+    return state.uidnext is not None and state.uidnext <= before.live_uid
+
+
+def rewound(before: Cursor, uidnext: int) -> Cursor:
+    """The cursor once the numbers from `uidnext` on mean other mails."""
+    return replace(before, live_uid=uidnext - 1, backfill_uid=min(before.backfill_uid, uidnext))
 
 
 def is_same_generation(before: Cursor | None, state: FolderState) -> bool:

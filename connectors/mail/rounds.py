@@ -17,7 +17,7 @@ is one connection with its share of the folders:
 What has changed gets a turn at once. While some folders are behind, INBOX is looked at in every round, the others that
 are done every `poll_seconds`.
 
-`ok` is reported once every folder has been read to its end, and not before. A folder that the server refuses is parked
+`ok` is reported once every folder has been read to its end and then compared with the server (`sync`), and not before. A folder that the server refuses is parked
 for `PARK_SECONDS` and named in the report, the others go on; when all are parked, Unavailable is raised. Every other
 trouble passes through.
 """
@@ -56,6 +56,7 @@ class Board:
         self._make = make
         self._unread: set[str] = set()  # never read to their end yet
         self._parked: dict[str, tuple[float, str]] = {}  # until when, and why
+        self._is_audit_untold = False
 
     def update(self, folders: Iterable[Folder]) -> None:
         """Takes up a list of folders: what stays goes on, what is gone is forgotten."""
@@ -80,6 +81,11 @@ class Board:
         if await self._attempt(sync, sync.turn(session, PORTIONS_PER_TURN)) and sync.is_up_to_date:
             self._unread.discard(sync.folder.name)
 
+    async def audit(self, session: ImapSession, sync: FolderSync) -> None:
+        """Compares a folder with what we have of it."""
+        if await self._attempt(sync, sync.audit(session)):
+            self._is_audit_untold = True
+
     async def read_new(self, session: ImapSession, sync: FolderSync) -> None:
         """Reads what has just come to the folder that is open."""
         await self._attempt(sync, sync.read_new(session))
@@ -90,13 +96,14 @@ class Board:
         reasons = [self._parked[sync.folder.name][1] for sync in self.syncs if self.is_parked(sync)]
         shown = "; ".join(reasons[:PARKED_SHOWN_MAX]) + ("; …" if len(reasons) > PARKED_SHOWN_MAX else "")
         detail = f"{len(reasons)} of {len(self.syncs)} folders not read: {shown}" if reasons else ""
-        if any(self.is_behind(sync) for sync in readable):
+        if not all(sync.is_audited and not self.is_behind(sync) for sync in readable):
             done, total = sum(sync.done for sync in readable), sum(sync.total for sync in readable)
             await self._intake.report(Report("catching_up", detail, done, total))
             return
         for sync in self.syncs:
             sync.done = sync.total = 0
-        await self._intake.report(Report("ok", detail))
+        is_audited, self._is_audit_untold = self._is_audit_untold, False
+        await self._intake.report(Report("ok", detail, is_audited=is_audited))
 
     async def _attempt(self, sync: FolderSync, work: Awaitable[None]) -> bool:
         """Whether the work on a folder was done; a refusal parks the folder."""
@@ -165,9 +172,17 @@ class Rounds:
 
     async def _read_all(self) -> None:
         await self._round()
-        while any(self._board.is_behind(sync) for sync in self._mine()):
+        while any(self._board.is_behind(sync) for sync in self._mine()) or await self._audit():
             await self._round()
         await self._board.tell()
+
+    async def _audit(self) -> bool:
+        """Compares the folders whose turn it is with the server; whether there is more to read after that."""
+        for sync in self._mine():
+            if sync.is_audit_due and not self._board.is_parked(sync):
+                self._open = sync
+                await self._board.audit(self._session, sync)
+        return any(self._board.is_behind(sync) for sync in self._mine())
 
     async def _round(self) -> None:
         for sync in self._mine():

@@ -266,8 +266,12 @@ class ImapSession:
         return read_search(answer.responses)
 
     async def sizes(self, uids: Iterable[int]) -> list[Fetched]:
-        """The sizes of those of these mails that are still there, ascending."""
-        return await self._fetch(uids, b"(UID RFC822.SIZE)")
+        """The sizes and dates of those of these mails that are still there, ascending."""
+        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE)")
+
+    async def heads(self, uids: Iterable[int]) -> list[Fetched]:
+        """The headers of those of these mails that are still there, ascending."""
+        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS BODY.PEEK[HEADER])")
 
     async def fetch(self, uids: Iterable[int], bytes_max: int | None = None) -> list[Fetched]:
         """These mails as far as they are still there, ascending; of each only the first `bytes_max` bytes if given."""

@@ -10,20 +10,28 @@ A turn opens the folder, reads all live mail and then some portions of history, 
 and leaves the connection to the next folder. The checkpoint goes with the mails into one commit, so that a kill at any
 moment leaves a folder that goes on where it was; mails that were fetched and not committed are fetched again.
 
+An audit compares the folder with what we have (`audit`): what is missing is read, what is gone is marked, and the newest
+mails are checked to be the same ones. Each folder is audited after it was read to its end, then every `AUDIT_SECONDS`, and
+soon after mails have vanished from it. What is known from another place is not fetched again (`likeness`).
+
 How it fails. A command that fails raises, and nothing moves. A mail that is gone when it is fetched is finished. A mail
 that the server refuses or has no body for is handed over empty: it ends in quarantine with its place, and the rest goes
 on. A mail during which the connection breaks is a suspect (`Strikes`) and stands alone the next time.
 
-Limits: strikes are kept in memory only, and changes of flags and deletions are not followed.
+Limits: strikes are kept in memory only, and changes of flags are not followed. The audit finds no mail from before `since`
+that was put into the folder after its first reading and then missed.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 
 from connectors.base import BATCH_COUNT_MAX, Batch, Checkpoint, Intake, Unavailable
 from connectors.mail.answers import Fetched, FolderState, FolderStatus
 from connectors.mail.arguments import UID_MAX
 from connectors.mail.folders import Folder
+from connectors.mail.likeness import recognised
 from connectors.mail.plan import (
     EARLIEST,
     Cursor,
@@ -31,18 +39,23 @@ from connectors.mail.plan import (
     after_new,
     after_old,
     begin,
+    is_rewound,
     is_same_generation,
     load,
     may_have_new,
     new_uids,
     old_uids,
     portions,
+    rewound,
 )
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
 from interactions.arrivals import Location, MailArrived
 
 STRIKES_KEPT_MAX = 10_000
+AUDIT_SECONDS = 6 * 3600.0
+AUDIT_AGAIN_SECONDS = 60.0  # where mails vanish one after the other
+CHECKED_COUNT = 50  # newest mails that an audit looks at one by one
 
 
 class Strikes:
@@ -91,6 +104,9 @@ class FolderSync:
         self._strikes = strikes
         self._progress = progress
         self._cursor: Cursor | None = None
+        self._audited_at: float | None = None
+        self._audit_at = 0.0
+        self._there = 0  # at least so many mails, unless some have vanished
         self._seen: FolderState | None = None  # as it was when all live mail was read
         self._history: list[int] | None = None  # still to read, the next one last; None: not asked for yet
 
@@ -107,6 +123,15 @@ class FolderSync:
             or (status.messages is not None and status.messages != seen.exists)
         )
 
+    @property
+    def is_audited(self) -> bool:
+        """Whether the folder was compared with what we have, since it was read to its end."""
+        return self._audited_at is not None
+
+    @property
+    def is_audit_due(self) -> bool:
+        return self.is_up_to_date and asyncio.get_running_loop().time() >= self._audit_at
+
     async def look(self, session: ImapSession) -> None:
         """Opens the folder and finds how much there is to read."""
         cursor, state = await self._open(session)
@@ -120,13 +145,14 @@ class FolderSync:
         if may_have_new(cursor, state):
             await self.read_new(session)
         self._seen = state
+        self._notice_vanished(state)
         history = await self._search_old(session, cursor)
         self.total = max(self.total, self.done + len(history))
         for _ in range(portions_max):
             if not history:
                 break
             chunk = history[-BATCH_COUNT_MAX:][::-1]
-            await self._read(session, chunk, is_history=True)
+            await self._read(session, chunk, after_old)
             del history[-len(chunk) :]
             if session.take_changes():
                 await self.read_new(session)
@@ -136,8 +162,58 @@ class FolderSync:
     async def read_new(self, session: ImapSession) -> None:
         """Reads what is above the cursor, in the folder that is open."""
         found = await self._search_new(session, self._now(), None)
+        self._there += len(found)
         for start in range(0, len(found), BATCH_COUNT_MAX):
-            await self._read(session, found[start : start + BATCH_COUNT_MAX], is_history=False)
+            await self._read(session, found[start : start + BATCH_COUNT_MAX], after_new)
+
+    # Comparing ------------------------------------------------------------------------------------------------------
+
+    async def audit(self, session: ImapSession) -> None:
+        """Compares the folder with what we have of it, and repairs what differs."""
+        cursor, state = await self._open(session)
+        if not cursor.done:
+            return  # another generation: it is read first
+        if cursor.uidvalidity:
+            there = await session.uid_search("1:*") if state.exists else []
+            ours = await self._intake.placed(self.folder.name, cursor.uidvalidity)
+            if await self._is_other(session, there, ours):
+                await self._start_anew(session, state)
+                return
+            repaired = await self._repair(session, there, set(ours))
+            # A server that lists fewer mails than it has makes us drop nothing.
+            gone = sorted(set(ours) - set(there)) if len(there) >= state.exists else []
+            await self._intake.audited(self.folder.name, cursor.uidvalidity, gone, repaired)
+        self._audited_at = asyncio.get_running_loop().time()
+        self._audit_at = self._audited_at + AUDIT_SECONDS
+        self._there = state.exists
+
+    async def _repair(self, session: ImapSession, there: Sequence[int], ours: set[int]) -> int:
+        """Reads what a sync should have brought and did not; how many mails that were."""
+        cursor = self._now()
+        wanted = set(there)
+        if cursor.since != EARLIEST:
+            wanted &= set(await session.uid_search("1:*", cursor.since))
+        missing = sorted(uid for uid in wanted - ours if uid <= cursor.live_uid)
+        repaired = 0
+        for start in range(0, len(missing), BATCH_COUNT_MAX):
+            repaired += await self._read(session, missing[start : start + BATCH_COUNT_MAX], _staying)
+        return repaired
+
+    async def _is_other(self, session: ImapSession, there: Sequence[int], ours: Mapping[int, datetime | None]) -> bool:
+        """Whether the newest UIDs mean other mails than those that we have: told by their INTERNALDATE."""
+        both = [uid for uid in there if ours.get(uid) is not None][-CHECKED_COUNT:]
+        shown = await session.sizes(both) if both else []
+        return any(one.internal_date is not None and one.internal_date != ours[one.uid] for one in shown)
+
+    async def _start_anew(self, session: ImapSession, state: FolderState) -> None:
+        await self._intake.forget(self.folder.name, state.uidvalidity)
+        self._cursor = begin(None, state, await self._highest_uid(session, state), self._since)
+        self._history = None
+
+    def _notice_vanished(self, state: FolderState) -> None:
+        """Mails that vanish bring the next audit nearer."""
+        if self._audited_at is not None and state.exists < self._there:
+            self._audit_at = min(self._audit_at, self._audited_at + AUDIT_AGAIN_SECONDS)
 
     def _now(self) -> Cursor:
         assert self._cursor is not None
@@ -147,6 +223,11 @@ class FolderSync:
         state = await session.examine(self.folder.raw)
         before = self._cursor or load(await self._intake.checkpoint(self.folder.name))
         is_same = is_same_generation(before, state)
+        if before is not None and is_same and is_rewound(before, state):
+            before = await self._rewind(session, before, state)
+        if before is not None and not is_same:
+            await self._intake.forget(self.folder.name, state.uidvalidity)  # of a life that the folder had long ago
+            self._audited_at, self._audit_at = None, 0.0
         highest = 0 if is_same else await self._highest_uid(session, state)
         cursor = begin(before, state, highest, self._since)
         if self._cursor is None or not is_same:
@@ -154,6 +235,15 @@ class FolderSync:
             self.done = self.total = 0
         self._cursor = cursor
         return cursor, state
+
+    async def _rewind(self, session: ImapSession, before: Cursor, state: FolderState) -> Cursor:
+        uidnext = state.uidnext or 1
+        if state.exists and any(uid >= uidnext for uid in await session.uid_search(f"{uidnext}:*")):
+            return before  # it is only UIDNEXT that is wrong
+        await self._intake.forget(self.folder.name, before.uidvalidity, uidnext)
+        self._audit_at = 0.0
+        await self._accept([], rewound(before, uidnext), is_history=False)
+        return self._now()
 
     async def _highest_uid(self, session: ImapSession, state: FolderState) -> int:
         if state.uidnext is not None:
@@ -177,23 +267,47 @@ class FolderSync:
 
     # One chunk of UIDs ----------------------------------------------------------------------------------------------
 
-    async def _read(self, session: ImapSession, uids: Sequence[int], is_history: bool) -> None:
-        """Reads these mails, in their order, and moves the cursor to the last."""
+    async def _read(self, session: ImapSession, uids: Sequence[int], moving: Callable[[Cursor, int], Cursor]) -> int:
+        """Reads these mails, in their order, and moves the cursor to the last; how many were there and not known."""
         name, uidvalidity = self.folder.name, self._now().uidvalidity
         known = await self._intake.known(name, uidvalidity, uids) if uidvalidity else set()
         missing = [uid for uid in uids if uid not in known]
         there = await session.sizes(missing) if missing else []
-        sizes = {one.uid: one.size for one in there}
         strikes = self._strikes.of(name, uidvalidity, uids)
+        elsewhere = await self._recognise(
+            session, [one for one in there if one.uid not in strikes], moving is after_old
+        )
+        there = [one for one in there if one.uid not in elsewhere]
+        sizes = {one.uid: one.size for one in there}
+        count = len(elsewhere)
         for portion in portions(uids, there, self._message_bytes_max, strikes):
             mails = await self._fetch(session, portion, sizes)
             arrivals = [self._arrival(one, portion, sizes.get(one.uid)) for one in mails]
-            cursor = self._now()
-            moved = after_old(cursor, portion.last) if is_history else after_new(cursor, portion.last)
-            await self._accept(arrivals, moved, is_history)
+            await self._accept(arrivals, moving(self._now(), portion.last), moving is after_old)
+            count += len(arrivals)
         self.done += len(uids)
         self.total = max(self.total, self.done)
         await self._progress()
+        return count
+
+    async def _recognise(self, session: ImapSession, there: Sequence[Fetched], is_history: bool) -> set[int]:
+        """Remembers where mails lie that are known from another place; which these are."""
+        name, uidvalidity = self.folder.name, self._now().uidvalidity
+        with self._striking([one.uid for one in there]):
+            again = await recognised(session, self._intake, name, uidvalidity, there)
+        if again:
+            await self._intake.accept(Batch([], None, is_history, again))
+        return {one.location.uid for one in again}
+
+    @contextlib.contextmanager
+    def _striking(self, uids: Sequence[int]) -> Iterator[None]:
+        """If the connection breaks within, one of these mails may be the reason."""
+        try:
+            yield
+        except Unavailable as error:
+            if error.state != "throttled":
+                self._strikes.add(self.folder.name, self._now().uidvalidity, uids)
+            raise
 
     async def _accept(self, arrivals: Sequence[MailArrived], moved: Cursor, is_history: bool) -> None:
         # UIDs without UIDVALIDITY mean nothing tomorrow: RFC 9051 §2.3.1.1.
@@ -208,12 +322,8 @@ class FolderSync:
             return []
         if portion.bytes_max == 0:
             return [Fetched(uid, sizes.get(uid), body=b"") for uid in portion.uids]
-        try:
+        with self._striking(portion.uids):
             mails = await self._fetch_all(session, portion)
-        except Unavailable as error:
-            if error.state != "throttled":
-                self._strikes.add(name, uidvalidity, portion.uids)
-            raise
         self._strikes.clear(name, uidvalidity, portion.uids)
         return mails
 
@@ -256,3 +366,8 @@ class FolderSync:
             folder_role=self.folder.role,
             size=known_bytes,
         )
+
+
+def _staying(cursor: Cursor, _: int) -> Cursor:
+    """Of what is read again the cursor knows already."""
+    return cursor

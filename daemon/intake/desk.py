@@ -11,7 +11,7 @@ again; ids are made from what arrived, so the second try writes the same rows. A
 is fetched again and meets its origins.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from connectors.base import Accepted, Batch, Report
 from daemon.intake import calls, mail
 from daemon.intake.context import IntakeSettings
 from interactions.admission import ReadMail, read_mail
-from interactions.arrivals import Arrival, CallChanged, MailArrived, SmsArrived, SmsStatusChanged
+from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, SmsArrived, SmsStatusChanged
 from interactions.mime import ParsedMail, TooComplex
 from interactions.records import Json
 from storage import blobs, checkpoints, leases, locations, sources
@@ -63,13 +63,14 @@ class Desk:
             await leases.fence(db, lease.source_id, lease.token)
             await blobs.add_all(db, stored)
             new = await mail.admit(db, ready, self.settings, now) if raws else 0
+            await locations.place_alike(db, lease.source_id, batch.again)
             new += await self.admit_events(db, lease.name, batch.arrivals, now)
             if batch.checkpoint is not None:
                 await checkpoints.save(db, lease.source_id, batch.checkpoint.key, batch.checkpoint.state)
             return new
 
         new = await self._database.in_transaction(work)
-        return Accepted(new, len(batch.arrivals) - len(unread) - new, len(unread))
+        return Accepted(new, len(batch.arrivals) + len(batch.again) - len(unread) - new, len(unread))
 
     async def admit_events(self, db: Connection, source: str, arrivals: Sequence[Arrival], now: datetime) -> int:
         """Admits calls and SMS within the caller's transaction."""
@@ -113,9 +114,39 @@ class SourceIntake:
         async with self.database.connection() as db:
             return await locations.known(db, self.lease.source_id, folder, uidvalidity, uids)
 
+    async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
+        async with self.database.connection() as db:
+            return await locations.alike(db, self.lease.source_id, mails)
+
+    async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
+        async with self.database.connection() as db:
+            return await locations.placed(db, self.lease.source_id, folder, uidvalidity)
+
+    async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
+        source_id = self.lease.source_id
+        await self._fenced(lambda db: locations.forget(db, source_id, folder, uidvalidity, from_uid))
+
+    async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
+        async def work(db: Connection) -> None:
+            await locations.mark_gone(db, self.lease.source_id, folder, uidvalidity, gone)
+            await sources.count_repairs(db, self.lease.source_id, repaired)
+
+        await self._fenced(work)
+
+    async def _fenced(self, work: Callable[[Connection], Awaitable[None]]) -> None:
+        """Writes in the name of the source, if it is still ours."""
+
+        async def all_of_it(db: Connection) -> None:
+            await leases.fence(db, self.lease.source_id, self.lease.token)
+            await work(db)
+
+        await self.database.in_transaction(all_of_it)
+
     async def accept(self, batch: Batch) -> Accepted:
         return await self.desk.accept(self.lease, batch)
 
     async def report(self, report: Report) -> None:
         async with self.database.connection() as db:
-            await sources.report(db, self.lease.name, report.state, report.detail, None, report.done, report.total)
+            await sources.report(
+                db, self.lease.name, report.state, report.detail, None, report.done, report.total, report.is_audited
+            )

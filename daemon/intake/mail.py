@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
 from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
-from interactions.arrivals import MailArrived
+from interactions.arrivals import MailArrived, head_digest
 from interactions.chains import place
 from interactions.records import Interaction, JsonValue
 from storage import addresses, chains, feed, locations, origins, quarantine, records
@@ -89,7 +89,16 @@ async def _write(
 
 
 async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> None:
-    placed = [locations.Placed(read.arrival.location, ids[read.identity]) for read in batch.mails]
+    placed = [
+        locations.Placed(
+            read.arrival.location,
+            ids[read.identity],
+            size=read.arrival.size or None,
+            received_at=read.arrival.received_at,
+            head_sha256=head_digest(read.arrival.raw),
+        )
+        for read in batch.mails
+    ]
     kept = []
     for one in batch.unread:
         where = one.arrival.location

@@ -1,10 +1,12 @@
 """The daemon as a mailbox sees it, in memory: keeps what was accepted and how far each folder is read."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
 from connectors.base import Accepted, Batch, Report
-from interactions.arrivals import MailArrived
+from interactions.arrivals import Likeness, MailArrived, head_digest
 from interactions.records import Json
 
 
@@ -16,20 +18,46 @@ class MemoryIntake:
         self.checkpoints: dict[str, Json] = {}
         self.reports: list[Report] = []
         self.mails: list[MailArrived] = []
+        self.again: list[Likeness] = []  # known from elsewhere, not fetched
+        self.audits: list[tuple[str, list[int], int]] = []  # folder, gone, repaired
+        self.forgotten: list[tuple[str, int, int]] = []
         self._changed = asyncio.Condition()
 
     async def checkpoint(self, key: str) -> Json | None:
         return self.checkpoints.get(key)
 
     async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
-        places = {(one.location.folder, one.location.uidvalidity, one.location.uid) for one in self.mails}
+        places = {(at.folder, at.uidvalidity, at.uid) for at in (one.location for one in (*self.mails, *self.again))}
         return {uid for uid in uids if (folder, uidvalidity, uid) in places}
+
+    async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
+        return [one for one in mails if self._same(one) is not None]
+
+    def _same(self, likeness: Likeness) -> MailArrived | None:
+        for one in self.mails:
+            same = (one.size, one.received_at) == (likeness.size, likeness.received_at)
+            if same and likeness.head_sha256 in (b"", head_digest(one.raw)):
+                return one
+        return None
+
+    async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
+        places = [(one.location, one.received_at) for one in (*self.mails, *self.again)]
+        return {at.uid: when for at, when in places if (at.folder, at.uidvalidity) == (folder, uidvalidity)}
+
+    async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
+        self.forgotten.append((folder, uidvalidity, from_uid))
+        moved = [_forgotten(one, folder, uidvalidity, from_uid) for one in self.mails]
+        self.mails = moved
+
+    async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
+        self.audits.append((folder, list(gone), repaired))
 
     async def accept(self, batch: Batch) -> Accepted:
         self.batches.append(batch)
         for one in batch.arrivals:
             assert isinstance(one, MailArrived)
             self.mails.append(one)
+        self.again += batch.again
         if batch.checkpoint is not None:
             self.checkpoints[batch.checkpoint.key] = batch.checkpoint.state
         await self._notify()
@@ -64,3 +92,10 @@ class MemoryIntake:
     async def _until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(20), self._changed:
             await self._changed.wait_for(is_so)
+
+
+def _forgotten(mail: MailArrived, folder: str, uidvalidity: int, from_uid: int) -> MailArrived:
+    at = mail.location
+    if (at.folder, at.uidvalidity) != (folder, uidvalidity) or at.uid < from_uid:
+        return mail
+    return replace(mail, location=replace(at, uidvalidity=0))

@@ -48,7 +48,7 @@ def folder(*uids: int, uidvalidity: int = 1, next_uid: int | None = None) -> byt
 
 
 def mails(bodies: Mapping[int, bytes]) -> Callable[[str], bytes]:
-    """The answer to FETCH of sizes or bodies, honest about both; `BODY.PEEK[]<0.n>` is cut."""
+    """The answer to FETCH of sizes, headers or bodies, honest about them; `BODY.PEEK[]<0.n>` is cut."""
 
     def answer(arguments: str) -> bytes:
         wanted, items = arguments.split(" ", 1)
@@ -57,10 +57,15 @@ def mails(bodies: Mapping[int, bytes]) -> Callable[[str], bytes]:
             if not _holds(wanted, uid):
                 continue
             said += b"* %d FETCH (UID %d RFC822.SIZE %d" % (uid, uid, len(body))
-            if "BODY.PEEK" in items:
+            if "INTERNALDATE" in items:
+                said += b' INTERNALDATE "23-Nov-2026 12:00:00 +0300"'
+            if "BODY.PEEK[HEADER]" in items:
+                head = body.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+                said += b" FLAGS () BODY[HEADER] {%d}\r\n%s" % (len(head), head)
+            elif "BODY.PEEK" in items:
                 _cut, _, rest = items.partition("<0.")
                 part = body[: int(rest.partition(">")[0])] if rest else body
-                said += b' FLAGS () INTERNALDATE "23-Nov-2026 12:00:00 +0300" BODY[] {%d}\r\n%s' % (len(part), part)
+                said += b" FLAGS () BODY[] {%d}\r\n%s" % (len(part), part)
             said += b")\r\n"
         return said + OK
 

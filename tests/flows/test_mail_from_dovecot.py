@@ -147,7 +147,29 @@ async def test_a_mail_that_was_moved_stays_one_interaction(office: Office) -> No
     await office.sync()
 
     assert await office.rows("SELECT count(*) FROM interaction") == [(1,)]
-    assert await office.rows("SELECT folder FROM mail_location ORDER BY folder") == [("Done",), ("INBOX",)]
+    assert await office.rows("SELECT folder, gone_at IS NULL FROM mail_location ORDER BY folder") == [
+        ("Done", True),
+        ("INBOX", False),
+    ]
+    assert await office.rows("SELECT audited_at IS NULL, audit_repairs FROM source") == [(False, 0)]
+
+
+async def test_a_mail_that_we_lost_comes_back_and_a_mail_deleted_there_stays(office: Office) -> None:
+    for raw in (QUESTION, office.answer()):
+        office.dovecot.deliver(office.user, raw)
+    await office.sync()
+    async with office.database.connection() as db:
+        await db.execute("DELETE FROM mail_location WHERE uid = 1")
+    with office.dovecot.client(office.user) as program:
+        program.select("INBOX")
+        program.uid("STORE", "2", "+FLAGS", r"(\Deleted)")
+        program.expunge()
+
+    await office.sync()
+
+    assert await office.rows("SELECT uid, gone_at IS NULL FROM mail_location ORDER BY uid") == [(1, True), (2, False)]
+    assert await office.rows("SELECT count(*) FROM interaction") == [(2,)]
+    assert await office.rows("SELECT state, audit_repairs FROM source") == [("ok", 1)]
 
 
 async def test_a_mail_that_can_not_be_read_waits_in_quarantine_and_the_rest_goes_on(office: Office) -> None:

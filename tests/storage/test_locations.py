@@ -1,10 +1,11 @@
 """Locations: each place on a server once, and which of them are known."""
 
-from uuid import uuid4
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
 
-from interactions.arrivals import Location
+from interactions.arrivals import Likeness, Location
 from storage import locations, sources
 from storage.database import Database
 from storage.locations import Placed
@@ -41,3 +42,70 @@ async def test_a_place_keeps_what_lay_there_first(database: Database, mailboxes:
         rows = await db.fetch("SELECT interaction_id, quarantine_id FROM mail_location")
 
     assert [tuple(row) for row in rows] == [(first, None)]
+
+
+# The same mail elsewhere ----------------------------------------------------------------------------------------------
+
+AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
+HEAD = b"h" * 32
+
+
+def placed(uid: int, interaction_id: UUID, folder: str = "INBOX", uidvalidity: int = 1, head: bytes = HEAD) -> Placed:
+    return Placed(Location(folder, uidvalidity, uid), interaction_id, None, 100, AT, head)
+
+
+def like(uid: int, head: bytes = b"", size: int = 100, at: datetime = AT) -> Likeness:
+    return Likeness(Location("Done", 5, uid), size, at, head)
+
+
+async def test_a_mail_is_known_elsewhere_by_size_date_and_headers(database: Database, mailboxes: list[int]) -> None:
+    sales, shop = mailboxes
+    ours = uuid4()
+    async with database.connection() as db:
+        await locations.add_all(db, sales, [placed(1, ours)])
+        asked = [like(1), like(2, size=101), like(3, at=AT.replace(second=1)), like(4, HEAD), like(5, b"x" * 32)]
+
+        assert sorted(one.location.uid for one in await locations.alike(db, sales, asked)) == [1, 4]
+        assert await locations.alike(db, shop, asked) == []
+
+        await locations.place_alike(db, sales, [like(4, HEAD), like(5, b"x" * 32)])
+        await locations.place_alike(db, sales, [like(4, HEAD)])
+        await locations.place_alike(db, sales, [])
+        assert await locations.of_interaction(db, ours) == [("sales", "Done", 4), ("sales", "INBOX", 1)]
+        assert await locations.placed(db, sales, "Done", 5) == {4: AT}
+
+
+async def test_numbers_that_were_given_anew_are_not_known_but_their_mails_are(
+    database: Database, mailboxes: list[int]
+) -> None:
+    sales = mailboxes[0]
+    async with database.connection() as db:
+        await locations.add_all(db, sales, [placed(uid, uuid4(), head=bytes([uid]) * 32) for uid in (1, 2, 3)])
+
+        await locations.forget(db, sales, "INBOX", 1, 2)
+
+        assert await locations.known(db, sales, "INBOX", 1, [1, 2, 3]) == {1}
+        assert len(await locations.alike(db, sales, [like(9, bytes([2]) * 32)])) == 1
+        await locations.forget(db, sales, "INBOX", 1, 1)
+        assert await locations.alike(db, sales, [like(9, bytes([2]) * 32)]) == []
+
+
+async def test_what_is_gone_is_shown_no_more_and_dropped_after_its_grace(
+    database: Database, mailboxes: list[int]
+) -> None:
+    sales = mailboxes[0]
+    first, second = uuid4(), uuid4()
+    async with database.connection() as db:
+        await locations.add_all(db, sales, [placed(1, first), placed(2, second), placed(9, second, uidvalidity=0)])
+
+        await locations.mark_gone(db, sales, "INBOX", 1, [2])
+        assert await locations.of_interaction(db, second) == []
+        assert len(await locations.alike(db, sales, [like(1, HEAD)])) == 1
+        assert set(await locations.placed(db, sales, "INBOX", 1)) == {1, 2}
+        await locations.mark_gone(db, sales, "INBOX", 1, [])
+        assert await locations.of_interaction(db, second) == [("sales", "INBOX", 2)]
+
+        await locations.mark_gone(db, sales, "INBOX", 1, [1])
+        await db.execute("UPDATE mail_location SET gone_at = gone_at - interval '8 days'")
+        await locations.mark_gone(db, sales, "INBOX", 1, [1])
+        assert await db.fetch("SELECT uidvalidity, uid FROM mail_location") == [(1, 2)]

@@ -42,6 +42,25 @@ async def test_a_report_is_shown_with_since_when_it_is_so(database: Database) ->
     assert (len(away.detail), away.done, away.last_success_at) == (1000, 10, fine.last_success_at)
 
 
+async def test_an_audit_is_shown_with_what_it_repaired(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        number = await sources.find_id(db, "sales")
+        assert number is not None
+        await sources.report(db, "sales", "ok")
+        [before] = await sources.list_all(db)
+
+        await sources.report(db, "sales", "ok", is_audited=True)
+        await sources.count_repairs(db, number, 0)
+        await sources.count_repairs(db, number, 3)
+        await sources.count_repairs(db, number, 2)
+        [after] = await sources.list_all(db)
+
+    assert (before.audited_at, before.audit_repairs) == (None, 0)
+    assert after.audited_at is not None
+    assert after.audit_repairs == 5
+
+
 async def test_a_paused_source_says_so_whatever_it_reports(database: Database) -> None:
     async with database.connection() as db:
         await sources.save_all(db, BOTH[:1])

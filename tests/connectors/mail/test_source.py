@@ -158,21 +158,17 @@ async def test_a_restart_goes_on_from_the_checkpoint(dovecot: Dovecot, user: str
     assert intake.checkpoints["INBOX"]["live_uid"] == 4
 
 
-async def test_another_uidvalidity_brings_the_mails_again_under_their_new_names(
-    dovecot: Dovecot, user: str, source: ImapSource
-) -> None:
+async def test_another_uidvalidity_is_read_by_its_headers(dovecot: Dovecot, user: str, source: ImapSource) -> None:
     for n in range(3):
         dovecot.deliver(user, raw_mail(f"{n}"))
     intake = await read(source)
-    before = {one.raw for one in intake.mails}
     dovecot.renumber(user, uidvalidity=777)
 
     await read(source, intake)
 
-    again = intake.mails[3:]
-    assert {one.location.uidvalidity for one in again} == {777}
-    assert sorted(one.location.uid for one in again) == [4, 5, 6]
-    assert {one.raw for one in again} == before
+    assert len(intake.mails) == 3
+    assert {one.location.uidvalidity for one in intake.again} == {777}
+    assert sorted(one.location.uid for one in intake.again) == [4, 5, 6]
 
 
 async def test_a_folder_made_anew_under_its_old_name_is_read(dovecot: Dovecot, user: str, source: ImapSource) -> None:

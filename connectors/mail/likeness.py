@@ -1,0 +1,41 @@
+"""Which mails lie at another place of the mailbox already: told by their headers, before anything else is fetched.
+
+A mail that was moved or copied, a folder that was renamed or numbered anew (UIDVALIDITY), a view of all mail: the same
+mails with other UIDs. Size and INTERNALDATE come with the first question about a mail anyway. Only where a mail of the same
+size and date is known are the headers fetched; where they are the same too, byte for byte, it is that mail. So mails that
+are really new cost nothing, and a mailbox that is numbered anew costs its headers.
+
+Limits: two mails with the same headers, the same arrival to the second and the same length, but other text, would be taken
+for one. Headers that a server has received are never the same twice; a mail program that files such drafts is not known.
+"""
+
+from collections.abc import Sequence
+
+from connectors.base import Intake
+from connectors.mail.answers import Fetched
+from connectors.mail.refusals import NotDone
+from connectors.mail.session import ImapSession
+from interactions.arrivals import Likeness, Location, head_digest
+
+
+async def recognised(
+    session: ImapSession, intake: Intake, folder: str, uidvalidity: int, there: Sequence[Fetched]
+) -> list[Likeness]:
+    """Those of the mails of the open folder that are known from elsewhere. A server that refuses gets no say."""
+    bare = [one for mail in there if (one := _likeness(folder, uidvalidity, mail))]
+    candidates = await intake.alike(bare) if bare else []
+    if not candidates:
+        return []
+    try:
+        heads = await session.heads(one.location.uid for one in candidates)
+    except NotDone:
+        return []
+    full = [one for mail in heads if mail.head and (one := _likeness(folder, uidvalidity, mail))]
+    return await intake.alike(full) if full else []
+
+
+def _likeness(folder: str, uidvalidity: int, mail: Fetched) -> Likeness | None:
+    if not mail.size or mail.internal_date is None:
+        return None
+    digest = head_digest(mail.head) if mail.head else b""
+    return Likeness(Location(folder, uidvalidity, mail.uid), mail.size, mail.internal_date, digest)
