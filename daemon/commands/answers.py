@@ -13,9 +13,9 @@ from pathlib import Path
 from config.load import Mistakes, loads
 from config.settings import DATA_DIR_DEFAULT, Settings
 from config.write import Answers, MailboxAnswers, TelephonyAnswers, render
-from connectors.base import Refused, Unavailable
+from connectors.base import ConnectorError, Refused, Unavailable
 from connectors.mail.discover import Candidate, candidates, choose
-from connectors.registry import mailbox_source
+from connectors.registry import mailbox_sender, mailbox_source
 from daemon.commands import founding
 from daemon.commands.given import ExitCode, Failed
 from daemon.commands.users import key_of
@@ -98,9 +98,8 @@ def answers_for(wanted: Wanted, server: Candidate | None) -> Answers:
         name = mailbox_name(wanted.email)
         chosen = server or next(iter(servers(wanted)), Candidate("imaps://localhost", ""))
         secret = f"env:{wanted.password_env}" if not wanted.password else f"file:{name}.password"
-        smtp = wanted.smtp or chosen.smtp
         login = wanted.login or wanted.email
-        mailboxes = (MailboxAnswers(name, wanted.email, chosen.imap, smtp, login, secret, wanted.tls_ca),)
+        mailboxes = (MailboxAnswers(name, wanted.email, chosen.imap, chosen.smtp, login, secret, wanted.tls_ca),)
     phones: tuple[TelephonyAnswers, ...] = ()
     if wanted.with_telephony:
         # A mailbox may be called so too, and every name is given once.
@@ -115,7 +114,9 @@ def answers_for(wanted: Wanted, server: Candidate | None) -> Answers:
 
 def servers(wanted: Wanted) -> list[Candidate]:
     """Where to look for the mailbox."""
-    return [Candidate(wanted.imap, wanted.smtp)] if wanted.imap else candidates(wanted.email)
+    if wanted.imap:
+        return [Candidate(wanted.imap, wanted.smtp)]
+    return [replace(one, smtp=wanted.smtp or one.smtp) for one in candidates(wanted.email)]
 
 
 def loads_with(answers: Answers, wanted: Wanted, path: Path) -> Settings:
@@ -135,7 +136,32 @@ def loads_with(answers: Answers, wanted: Wanted, path: Path) -> Settings:
 
 
 async def find_server(wanted: Wanted, path: Path) -> tuple[Candidate, str]:
-    """Logs in at the first server that knows the mailbox. Raises Refused or Unavailable."""
+    """Logs in at the first server that knows the mailbox, then at its outgoing one. Raises Refused or Unavailable."""
+    found, words = await find_imap(wanted, path)
+    if not found.smtp:
+        return found, words
+    try:
+        return found, f"{words}\n{await try_smtp(wanted, found, path)}"
+    except ConnectorError as error:
+        if wanted.smtp:
+            raise
+        return replace(found, smtp=""), f"{words}\nthe outgoing server is left out: {error}"
+
+
+async def try_smtp(wanted: Wanted, server: Candidate, path: Path) -> str:
+    """Logs in at the outgoing server and sends nothing. Raises Refused or Unavailable."""
+    (mailbox,) = loads_with(answers_for(wanted, server), wanted, path).mailboxes
+    sender = mailbox_sender(mailbox)
+    assert sender is not None
+    try:
+        async with asyncio.timeout(PROBE_SECONDS):
+            return await sender.check()
+    except TimeoutError:
+        raise Unavailable(f"{server.smtp}: no answer within {PROBE_SECONDS:.0f} seconds") from None
+
+
+async def find_imap(wanted: Wanted, path: Path) -> tuple[Candidate, str]:
+    """Logs in at the first server that knows the mailbox."""
     found = servers(wanted)
     if not found:
         raise Failed(f"{wanted.email[:80]!r} has no domain to look for a server in; give --imap.", ExitCode.USAGE)

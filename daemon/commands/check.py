@@ -5,34 +5,32 @@
     broken      it does not work, and what to do about it
     not built   the setting is read and has no effect yet
 
-Peers that the file names (database, mail servers) are always tried; `--online` also asks our public address, by way of
-whatever lies in front of us. Everything is tried, whatever else is broken, so that one run tells all. Nothing is changed:
-no migration is applied, no mail read.
+Peers that the file names (database, mail servers, a PBX that we connect to) are always tried; `--online` also asks our
+public address, by way of whatever lies in front of us. Everything is tried, whatever else is broken, so that one run
+tells all. Nothing is changed: no migration is applied, no mail read or sent.
 
 Exit code: 3 where the configuration is wrong, else 4 where a peer refuses or cannot be reached, else 1 where something
 else is broken, else 0. What the configuration says about people needs the database and is left out without it.
-
-Limits: outgoing servers (`smtp`) are not tried, since nothing is sent yet.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Protocol
 
 import typer
 
 from config.load import Loaded, Mistakes
-from config.mail_settings import Mailbox
 from config.not_built import not_built_yet
 from config.settings import Settings
 from connectors.base import ConnectorError, Refused, Unavailable
-from connectors.registry import mailbox_source
+from connectors.registry import SOURCES, mailbox_sender, mailbox_source, telephony_source
 from daemon.commands import show
 from daemon.commands.given import ExitCode, given_of
 from daemon.commands.surroundings import Item, check_database, check_folder, check_listen, check_online, check_telephony
 from storage.people import User
 
-MAILBOX_SECONDS = 60.0
+PROBE_SECONDS = 60.0
 AT_ONCE = 8
 
 app = typer.Typer(rich_markup_mode=None)
@@ -41,6 +39,12 @@ _NEEDS: dict[str, ExitCode] = {
     "peer": ExitCode.PEER,
     "here": ExitCode.FAILED,
 }
+
+
+class Probed(Protocol):
+    """Who can try a peer."""
+
+    async def check(self) -> str: ...
 
 
 @app.command("check")
@@ -108,7 +112,7 @@ async def check_all(loaded: Loaded, path: str, *, online: bool) -> list[Item]:
     items += database.items
     items.append(await check_listen(settings, is_running=database.is_running))
     turns = asyncio.Semaphore(AT_ONCE)
-    items += await asyncio.gather(*(check_mailbox(mailbox, turns) for mailbox in settings.mailboxes))
+    items += await asyncio.gather(*(probe(*one, turns) for one in probes(settings)))
     items += check_telephony(settings)
     if database.users is not None:
         items += check_people(settings, database.users)
@@ -127,36 +131,48 @@ def _not_built(text: str) -> Item:
     return Item(name, "not built", words, concerns="configuration")
 
 
-async def check_mailbox(mailbox: Mailbox, turns: asyncio.Semaphore) -> Item:
-    """Logs in and lists folders."""
-    name = f"mailbox {mailbox.name}"
+def probes(settings: Settings) -> list[tuple[str, str, Callable[[], Probed | None]]]:
+    """What is logged in to: the name of the item, the table it is in, and how the one who tries is made."""
+    found: list[tuple[str, str, Callable[[], Probed | None]]] = []
+    for mailbox in settings.mailboxes:
+        found.append((f"mailbox {mailbox.name}", "[[mailbox]]", partial(mailbox_source, mailbox)))
+        if mailbox.smtp is not None:
+            found.append((f"mailbox {mailbox.name}: smtp", "[[mailbox]]", partial(mailbox_sender, mailbox)))
+    return found + [
+        (f"telephony {phone.name}", "[[telephony]]", partial(telephony_source, phone))
+        for phone in settings.telephony
+        if phone.type in SOURCES
+    ]
+
+
+async def probe(name: str, table: str, make: Callable[[], Probed | None], turns: asyncio.Semaphore) -> Item:
+    """Logs in to one peer and says what was found."""
     try:
-        source = mailbox_source(mailbox)
-        if source is None:
+        peer = make()
+        if peer is None:
             return Item(
-                name, "not built", "it logs in by tokens (oauth), so it is not read", "give it a password", "peer"
+                name, "not built", "logging in by tokens (oauth), so it is not used", "give it a password", "peer"
             )
-        async with turns, asyncio.timeout(MAILBOX_SECONDS):
-            return Item(name, "ok", await source.check(), concerns="peer")
+        async with turns, asyncio.timeout(PROBE_SECONDS):
+            return Item(name, "ok", await peer.check(), concerns="peer")
     except TimeoutError:
-        return Item(
-            name, "broken", f"{mailbox.imap} does not finish answering", "try later, or look at the network", "peer"
-        )
+        means = f"it does not finish answering within {PROBE_SECONDS:.0f} seconds"
+        return Item(name, "broken", means, "try later, or look at the network", "peer")
     except ConnectorError as error:
-        return Item(name, "broken", str(error), remedy(error), "peer")
+        return Item(name, "broken", str(error), remedy(error, table), "peer")
 
 
-def remedy(error: ConnectorError) -> str:
-    """What a person can do about a mailbox that does not answer as it should."""
+def remedy(error: ConnectorError, table: str) -> str:
+    """What a person can do about a peer that does not answer as it should."""
     if isinstance(error, Refused) and error.state == "needs_reauth":
         return (
             "check user and password; many providers want a password for applications, made in the account's settings"
         )
     if isinstance(error, Refused):
-        return "change what the sentence names in [[mailbox]]"
+        return f"change what the sentence names in {table}"
     if isinstance(error, Unavailable) and error.state == "throttled":
         return "wait; the daemon asks again by itself"
-    return "check host and port of `imap`, the network and the firewall; the daemon tries again by itself"
+    return f"check host and port in {table}, the network and the firewall; the daemon tries again by itself"
 
 
 def check_people(settings: Settings, users: Sequence[User]) -> list[Item]:

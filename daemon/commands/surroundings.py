@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from config.settings import Settings
 from config.telephony_settings import Telephony
 from connectors.base import Refused
-from connectors.registry import receiver_for
+from connectors.registry import SOURCES, receiver_for
 from daemon.commands import health, show
 from daemon.opening import reached
 from daemon.wiring import public_url
@@ -159,8 +159,8 @@ def _is_loopback(host: str) -> bool:
 
 
 def check_telephony(settings: Settings) -> list[Item]:
-    """Where each provider has to post, and whether it can."""
-    return [_check_phone(phone, settings) for phone in settings.telephony]
+    """Where each provider that posts to us has to post, and whether it can."""
+    return [_check_phone(phone, settings) for phone in settings.telephony if phone.type not in SOURCES]
 
 
 def _check_phone(phone: Telephony, settings: Settings) -> Item:

@@ -54,15 +54,15 @@ def test_mistakes_are_items_and_3(ringmail: Ringmail) -> None:
 
 
 def test_what_is_not_built_yet_is_said_plainly(ringmail: Ringmail, free: dict[str, str]) -> None:
-    mango = {"name": "mango", "type": "mango", "api_key": "k" * 20, "api_salt": "s" * 20}
-    ringmail.configure(http=free, telephony=[mango], mail={"never_log": ["bank.example"]})
+    other = {"name": "other", "type": "megafon", "secret": "s" * 20}
+    ringmail.configure(http=free, telephony=[other], mail={"never_log": ["bank.example"]})
 
     said = ringmail("check", "--json")
 
     assert said.code == 0
     assert states(said)["mail.never_log"] == "not built"
     assert "WILL be stored" in items(said)["mail.never_log"]["means"]
-    assert states(said)["telephony mango"] == "not built"
+    assert states(said)["telephony other"] == "not built"
 
 
 def test_people_who_are_no_users_are_warnings(ringmail: Ringmail, free: dict[str, str]) -> None:
@@ -155,6 +155,39 @@ def test_a_folder_that_cannot_be_written_is_broken(ringmail: Ringmail, free: dic
 
     assert said.code == 1
     assert states(said)["data_dir"] == "broken"
+
+
+def test_a_provider_says_itself_what_is_to_be_set(ringmail: Ringmail, free: dict[str, str]) -> None:
+    mango = {"name": "office", "type": "mango", "api_key": "k" * 20, "api_salt": "s" * 20}
+    ringmail.configure(http=free, public_url="https://crm.example.org", telephony=[mango])
+
+    found = items(ringmail("check", "--json"))["telephony office"]
+
+    assert (found["state"], found["remedy"]) == ("ok", "")
+    assert "set https://crm.example.org/hooks/office as" in found["means"]
+
+
+def test_a_pbx_that_we_connect_to_and_an_outgoing_server_are_tried(ringmail: Ringmail, free: dict[str, str]) -> None:
+    pbx = {
+        "name": "office",
+        "type": "asterisk",
+        "host": "localhost",
+        "port": 1,
+        "user": "ringmail",
+        "password": "p" * 20,
+    }
+    mailbox = {
+        "name": "sales", "address": "sales@example.org", "password": "secret",
+        "imap": "imap://localhost:1", "smtp": "smtp://localhost:1",
+    }  # fmt: skip
+    ringmail.configure(http=free, telephony=[pbx], mailbox=[mailbox])
+
+    said = ringmail("check", "--json")
+
+    broken = {name for name, state in states(said).items() if state == "broken"}
+    assert said.code == 4
+    assert broken == {"telephony office", "mailbox sales", "mailbox sales: smtp"}
+    assert all("localhost:1" in items(said)[name]["means"] for name in broken)
 
 
 # Mail servers

@@ -168,8 +168,9 @@ def test_a_password_from_standard_input_gets_a_file_of_its_own(ringmail: Ringmai
         (["--imap", "imaps://no-such-host.invalid"], "no-such-host.invalid"),
         (["--imap", "imap://localhost:1"], "localhost:1"),
         (["--tls-ca", ""], "certificate"),
+        (["--smtp", "smtp://localhost:1"], "localhost:1"),
     ],
-    ids=["password", "host", "port", "self-signed"],
+    ids=["password", "host", "port", "self-signed", "smtp"],
 )
 def test_a_refused_login_is_4_and_nothing_is_written(
     ringmail: Ringmail, dovecot: Dovecot, more: list[str], words: str, monkeypatch: pytest.MonkeyPatch
@@ -199,9 +200,9 @@ def test_a_person_is_asked_and_may_try_the_password_again(ringmail: Ringmail, do
         words="".join(f"{line}\n" for line in typed), environ={"RINGMAIL_DATABASE__DSN": ringmail.dsn},
     )  # fmt: skip
 
+    assert said.code == 0, said.err
     settings = load(ringmail.path, {}).settings
     (found,) = asyncio.run(ask(ringmail.dsn, people.list_all))
-    assert said.code == 0
     for complaint in (
         "'sales' is no e-mail",
         "language: must be one of",
