@@ -13,8 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from daemon.cursors import read_cursor as read_cursor
-from daemon.cursors import write_cursor as write_cursor
+from daemon.cursors import read_cursor
 from interactions.records import Importance, Kind
 from interactions.search import parse_query
 from storage.lists import Filter

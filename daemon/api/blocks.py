@@ -15,10 +15,11 @@ from interactions.records import JsonValue
 
 SECONDS_MAX = 7 * 24 * 3600
 RULE_CHARS_MAX = 500
-YEARS = range(1990, 2101)
+YEARS = range(1970, 2200)
 
 
 def _believable(at: datetime) -> datetime:
+    """In UTC: at the ends of the calendar another zone would lie beyond them."""
     if at.year not in YEARS:
         raise ValueError(f"must lie in the years {YEARS[0]} to {YEARS[-1]}")
     return at.astimezone(UTC)

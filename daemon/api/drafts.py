@@ -1,20 +1,19 @@
 """What a person or program sends of an interaction: read, bounded and checked, with a path for each mistake."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from daemon.api.blocks import BLOCKS, CallIn, MeetingIn, PlannedIn, SmsIn, known_only
+from daemon.api.blocks import BLOCKS, CallIn, MeetingIn, Moment, PlannedIn, SmsIn, known_only
 from daemon.intake.manual import Draft, Edit
 from interactions.records import Direction, Importance, JsonValue, Kind, Role
 
 PARTICIPANTS_MAX = 1000
 JSON_BYTES_MAX = 64 * 1024
 JSON_DEPTH_MAX = 32
-YEARS = range(1970, 2200)
 # What we make ourselves may be sent back with a change, so that a record can be read, changed and sent as a whole.
 OURS = frozenset(
     "id number url type direction occurred_at created_at updated_at author responsible department contact partner "
@@ -26,13 +25,6 @@ def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not hold the character NUL")
     return text
-
-
-def _believable(at: datetime) -> datetime:
-    """In UTC: at the ends of the calendar another zone would lie beyond them."""
-    if at.year not in YEARS:
-        raise ValueError(f"must lie in the years {YEARS[0]} to {YEARS[-1]}")
-    return at.astimezone(UTC)
 
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +55,6 @@ def _is_deep(value: object) -> bool:
 
 Line = Annotated[str, Field(max_length=1024), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=1_000_000), AfterValidator(_storable)]
-Moment = Annotated[AwareDatetime, AfterValidator(_believable)]
 Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_storable)]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=100)]
 Block = Annotated[dict[str, Any], AfterValidator(_small)]

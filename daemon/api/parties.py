@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from daemon import matching
 from daemon.api.contacts import contact_json, problems
 from daemon.api.problems import Problem
-from daemon.api.shapes import after_moment, etag, interaction_json, time_json
+from daemon.api.shapes import after_moment, etag, interaction_json, lines_json, time_json
 from daemon.auth import serving_of, viewer_of
 from daemon.contacts import Fields, Spelling
 from daemon.cursors import write_cursor
@@ -141,13 +141,7 @@ async def read_timeline(
         await _find(db, party_id)
         ids = await parties.timeline(db, party_id, after_moment(cursor), limit + 1)
         found = await lists.views(db, ids[:limit])
-    last = found[-1] if len(ids) > limit and found else None
-    return JSONResponse(
-        {
-            "items": [interaction_json(one, serving.public_url, full=False) for one in found],
-            "next": write_cursor(last.occurred_at, last.id) if last else None,
-        }
-    )
+    return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit))
 
 
 @router.post("/parties/{party_id}/attach")

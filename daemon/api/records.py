@@ -16,9 +16,8 @@ from daemon import subjects
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
-from daemon.api.shapes import etag, interaction_json, wanted_version
+from daemon.api.shapes import etag, interaction_json, lines_json, wanted_version
 from daemon.auth import serving_of, viewer_of
-from daemon.cursors import write_cursor
 from daemon.filters import LIMIT_MAX, WrongFilter, read_filter
 from daemon.intake import manual
 from daemon.serving import Serving
@@ -60,12 +59,7 @@ async def list_interactions(request: Request) -> JSONResponse:
         more, found = len(found) > wanted.limit, found[: wanted.limit]
         if full:
             found = await lists.views(db, [one.id for one in found], bodies=True)
-    return JSONResponse(
-        {
-            "items": [interaction_json(one, serving.public_url, full=full) for one in found],
-            "next": write_cursor(found[-1].occurred_at, found[-1].id) if more else None,
-        }
-    )
+    return JSONResponse(lines_json(found, serving.public_url, more=more, full=full))
 
 
 @router.post("/interactions", status_code=201)

@@ -117,6 +117,17 @@ def _control(one: Control | None) -> JsonValue:
     return {"wake_at": time_json(one.wake_at), "until_reply": one.until_reply} if one else None
 
 
+def lines_json(
+    found: Sequence[InteractionView], public_url: str, *, more: bool, full: bool = False
+) -> dict[str, JsonValue]:
+    """A page of interactions in the order of time, and where the next one begins."""
+    last = found[-1] if found and more else None
+    return {
+        "items": [interaction_json(one, public_url, full=full) for one in found],
+        "next": cursors.write_cursor(last.occurred_at, last.id) if last else None,
+    }
+
+
 def _subject(one: InteractionView) -> JsonValue:
     if one.subject is not None:
         kind, subject_id, title = one.subject

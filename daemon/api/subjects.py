@@ -10,9 +10,10 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from daemon import subjects as acts
+from daemon.api.blocks import Moment
 from daemon.api.drafts import Block, Line
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
@@ -57,7 +58,7 @@ class SubjectEdit(BaseModel):
     state: State = "open"
     responsible_id: UUID | None = None
     client_id: UUID | None = None
-    due_at: AwareDatetime | None = None
+    due_at: Moment | None = None
     external_ref: Ref | None = None
     url: Url | None = None
     extra: Block | None = None

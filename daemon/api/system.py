@@ -1,4 +1,4 @@
-"""The rest that a program can ask: chains, sources, users, who I am, quarantine, and the ordered feed of changes."""
+"""The rest that a program can ask: chains, sources, who I am, quarantine, and the ordered feed of changes."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,14 +7,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from daemon.api.problems import Problem
-from daemon.api.shapes import after_moment, interaction_json, time_json
+from daemon.api.shapes import after_moment, interaction_json, lines_json, time_json
 from daemon.auth import serving_of, viewer_of
-from daemon.cursors import write_cursor
 from daemon.filters import LIMIT_MAX
 from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue
-from storage import chains, feed, lists, people, quarantine, sources
-from storage.people import User
+from storage import chains, feed, lists, quarantine, sources
 from storage.sources import SourceRow
 
 router = APIRouter(tags=["system"])
@@ -46,8 +44,7 @@ async def read_chain(
             "url": f"{serving.public_url}/chains/{final}",
             "subject": first.get("subject"),
             "continues": None,
-            "items": [interaction_json(one, serving.public_url, full=False) for one in found],
-            "next": write_cursor(found[-1].occurred_at, found[-1].id) if more else None,
+            **lines_json(found, serving.public_url, more=more),
         }
     )
 
@@ -89,26 +86,6 @@ async def read_me(request: Request) -> JSONResponse:
             "language": viewer.language,
         }
     )
-
-
-@router.get("/users")
-async def list_users(request: Request) -> JSONResponse:
-    """All users, those who left too."""
-    async with serving_of(request).database.connection() as db:
-        found = await people.list_all(db)
-    return JSONResponse({"items": [user_json(one) for one in found], "next": None})
-
-
-def user_json(one: User) -> dict[str, JsonValue]:
-    """A user as programs see one."""
-    return {
-        "id": str(one.id),
-        "name": one.name,
-        "email": one.email,
-        "role": one.role,
-        "language": one.language,
-        "disabled_at": time_json(one.disabled_at),
-    }
 
 
 @router.get("/quarantine")
