@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from connectors.base import WebhookRequest
 from interactions.arrivals import Arrival
+from interactions.calls import Call
 
 FOLDER = Path(__file__).parents[1] / "data/webhooks"
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -66,3 +67,14 @@ def mutated(text: bytes, chance: Random) -> bytes:
     changed = bytearray(text)
     changed[chance.randrange(len(changed))] ^= chance.randrange(1, 256)
     return bytes(changed)
+
+
+def in_words(call: Call) -> str:
+    """A call in a line."""
+    words = [f"{call.direction} {call.other_number} {call.result or call.state}"]
+    words[0] += f" by {call.answered_by}" if call.answered_by else ""
+    words[0] += f" ({call.missed_reason})" if call.missed_reason else ""
+    if call.state == "ended":
+        words += [f"rings {call.ring_seconds}", f"talks {call.talk_seconds}"]
+    words += [f"{one.from_who}→{one.to_who}" for one in call.transfers]
+    return ", ".join([*words, *(f"recorded {one}" for one in call.recordings)])

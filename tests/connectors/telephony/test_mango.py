@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from connectors.base import Forged, Receiver, Unreadable, WebhookReply, WebhookRequest
 from connectors.telephony.mango import Mango, MangoSettings
 from interactions.arrivals import CallChanged
-from interactions.calls import Call, merge
-from tests.fakes.webhooks import AT, expected, form, mutated, recorded, request, said, samples
+from interactions.calls import merge
+from tests.fakes.webhooks import AT, expected, form, in_words, mutated, recorded, request, said, samples
 
 KEY, SALT = "mc0ffee5afe", "saltandpepper"
 MANGO = Mango(MangoSettings("main", KEY, SALT))
@@ -51,16 +51,20 @@ def test_it_plays_the_role_of_a_receiver() -> None:
     assert "https://x.example/hooks/main" in MANGO.instruct("https://x.example/hooks/main")
 
 
-def test_the_signature_is_that_of_the_manual() -> None:
-    # Key, salt and event of the sample in the manual, the hash computed apart from our code.
-    text = '{"command_id":"base64","from":{"extension":"101"},"to_number":"79161234567"}'
-    source = Mango(MangoSettings("main", "5f4dcc3b5aa765d61d8327deb882cf99", "mangosalt"))
-    proof = (
-        "5f4dcc3b5aa765d61d8327deb882cf99",
-        sha256(b"5f4dcc3b5aa765d61d8327deb882cf99" + text.encode() + b"mangosalt"),
+def test_an_event_of_the_manual_is_proved_by_its_known_signature() -> None:
+    text = (
+        '{"entry_id":"232wc3e3w3s222","call_id":"100:500:256","timestamp":1399906976,"seq'
+        '":1,"call_state":"Appeared","location":"abonent","from":{"number":"79000000000"},"to":{"ex'
+        'tension":"123","number":"sip:aaa@mangosip.ru","line_number":"7800123456789"}}'
     )
+    source = Mango(MangoSettings("main", "5f4dcc3b5aa765d61d8327deb882cf99", "mangosalt"))
+    proof = "1c48bbf258d2788a1da018981706ecb2e112f3d214545c37b4cbe8338dea753b"
+    one = form({"vpbx_api_key": "5f4dcc3b5aa765d61d8327deb882cf99", "sign": proof, "json": text})
 
-    source.verify(form({"vpbx_api_key": proof[0], "sign": proof[1].hexdigest(), "json": text}))
+    source.verify(one)
+    [arrival] = source.read(one)
+
+    assert (said(arrival)["event"], said(arrival)["users"]) == ("ringing", ["123"])
 
 
 @pytest.mark.parametrize(("key", "salt"), [("", SALT), (KEY, ""), ("", "")])
@@ -369,16 +373,6 @@ def events_of(table: str) -> list[CallChanged]:
         MANGO.verify(one)
         found += [arrival for arrival in MANGO.read(one) if isinstance(arrival, CallChanged)]
     return found
-
-
-def in_words(call: Call) -> str:
-    words = [f"{call.direction} {call.other_number} {call.result or call.state}"]
-    words[0] += f" by {call.answered_by}" if call.answered_by else ""
-    words[0] += f" ({call.missed_reason})" if call.missed_reason else ""
-    if call.state == "ended":
-        words += [f"rings {call.ring_seconds}", f"talks {call.talk_seconds}"]
-    words += [f"{one.from_who}→{one.to_who}" for one in call.transfers]
-    return ", ".join([*words, *(f"recorded {one}" for one in call.recordings)])
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
