@@ -3,6 +3,7 @@
 A row meets the contact that has its reference (`external_ref`); a row without one meets the only contact of its kind and
 name that shares an address with it, or any at all where the row has none. So an import may be repeated. It adds and
 never takes away: what a cell says is set, an empty cell changes nothing, addresses and tags join those that are there.
+The row of a contact that was merged into another adds its addresses and tags to that one and changes nothing else.
 
 The partner of a row is named by its reference, else by its name; one that is not known yet is made, and counted as
 `partners`, not as a row. Rows of partners therefore go first, whatever their place in the file.
@@ -79,8 +80,10 @@ class Known:
             self._refs[one.external_ref] = one.id
 
     def by_ref(self, ref: str) -> Contact | None:
-        """Raises Refusal for one that was deleted."""
+        """The one that has this reference, or into which it was merged. Raises Refusal for one that was deleted."""
         found = self.contacts[self._refs[ref]] if ref in self._refs else None
+        if found is not None and found.merged_into is not None:
+            found = self.contacts.get(found.merged_into, found)
         if found is not None and found.is_gone:
             raise Refusal(f"the contact with the reference {ref[:40]!r} was deleted")
         return found
@@ -152,6 +155,8 @@ async def _gather(db: Connection, rows: Sequence[ContactRow], plan: Plan, *, hol
     names = {name for row in rows for name in (row.name, row.partner) if name}
     ids = {*(await contacts.find_by_refs(db, refs)).values(), *await contacts.find_by_names(db, names)}
     plan.stored.update(await contacts.find_all(db, sorted(ids), hold=hold))
+    into = {one.merged_into for one in plan.stored.values() if one.merged_into} - plan.stored.keys()
+    plan.stored.update(await contacts.find_all(db, sorted(into), hold=hold))
     for one in plan.stored.values():
         if one.id not in plan.known.contacts:
             plan.known.add(one)
@@ -260,11 +265,12 @@ def _partner(row: ContactRow, plan: Plan) -> Contact | None:
 
 def _fields(row: ContactRow, base: Contact, partner: Contact | None, plan: Plan) -> Fields:
     """What the row says; an empty cell says nothing."""
-    fields = Fields(name=row.name, emails=row.emails, phones=row.phones, domains=row.domains, tags=row.tags)
+    fields = Fields(emails=row.emails, phones=row.phones, domains=row.domains, tags=row.tags)
+    if row.external_ref and base.external_ref != row.external_ref:
+        return fields  # the other base has two where one was merged into the other here: it only adds
+    fields["name"] = row.name
     if row.kind is not None:
         fields["kind"] = row.kind
-    if row.external_ref:
-        fields["external_ref"] = row.external_ref
     if row.inn:
         fields["inn"] = row.inn
     if row.kpp:

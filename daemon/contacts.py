@@ -126,17 +126,18 @@ async def delete(db: Connection, contact_id: UUID, now: datetime, version: int |
 
 async def find(db: Connection, contact_id: UUID) -> Contact:
     """A contact. Raises NotFound or Gone."""
-    return _live(await contacts.find(db, contact_id), contact_id)
+    return live(await contacts.find(db, contact_id), contact_id)
 
 
 async def _held(db: Connection, contact_id: UUID, version: int | None) -> Contact:
-    old = _live(await contacts.find(db, contact_id, hold=True), contact_id)
+    old = live(await contacts.find(db, contact_id, hold=True), contact_id)
     if version is not None and version != old.version:
         raise Outdated(f"the contact was changed in between: it is at version {old.version}, not {version}")
     return old
 
 
-def _live(found: Contact | None, contact_id: UUID) -> Contact:
+def live(found: Contact | None, contact_id: UUID) -> Contact:
+    """What was found, if it is there. Raises NotFound or Gone."""
     if found is None:
         raise NotFound(f"there is no contact {contact_id}")
     if found.is_gone:

@@ -3,6 +3,8 @@
     decide     whom a participant is, or that it is nobody we know; remembered for its chain or its address if asked
     attach     an address that is nobody's becomes a contact's
     promote    … becomes a contact of its own
+    change     a contact changes, and with its addresses and partners its history
+    delete     … is deleted
 
 Each happens in the caller's transaction and returns the token that takes it back (`daemon.undo`). What a person decided
 for one participant is never changed by a rule, nor by a decision for all of its address.
@@ -14,11 +16,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from daemon.contacts import ADDRESSES_MAX, RAW_CHARS_MAX, Fields, Invalid, Spelling, add, new_id
+from daemon import contacts as acts
+from daemon.contacts import ADDRESSES_MAX, RAW_CHARS_MAX, Fields, Invalid, Spelling, new_id
 from interactions.addresses import clean_name
 from interactions.contacts import Contact, Coordinate
 from interactions.records import Json
-from storage import addresses, contacts, decisions, feed, parties, snapshots, undo
+from storage import addresses, contacts, decisions, feed, merging, parties, snapshots, undo
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
 from storage.parties import Party
@@ -86,7 +89,7 @@ async def promote(
     party, contact_id = await _party(db, party_id), new_id(now)
     before = await snapshots.take(db, [contact_id], [party_id])
     await parties.ignore(db, party_id, False)
-    new = await add(db, fields, spelling, now, [_coordinate(party)], new_as=contact_id)
+    new = await acts.add(db, fields, spelling, now, [_coordinate(party)], new_as=contact_id)
     await _settle(db, party_id, contact_id, by, now)
     return new, await undo.add(db, KIND, await snapshots.seal(db, before), by)
 
@@ -112,6 +115,25 @@ async def _settle(db: Connection, party_id: UUID, contact_id: UUID, by: UUID | N
     if found is not None and found.contact_id != contact_id:
         await decisions.remember(db, party_id, None, contact_id, by)
         await addresses.resolve(db, [party_id], now.date())
+
+
+async def change(
+    db: Connection, contact_id: UUID, fields: Fields, spelling: Spelling, by: UUID | None, now: datetime,
+    version: int | None = None,
+) -> tuple[Contact, str | None]:  # fmt: skip
+    """Changes a contact as `daemon.contacts.change` does; without a change there is no token."""
+    before = await snapshots.take(db, [contact_id])
+    new = await acts.change(db, contact_id, fields, spelling, now, version)
+    if any(row["version"] == new.version for row in before["rows"]["contacts"]):
+        return new, None
+    return new, await undo.add(db, KIND, await snapshots.seal(db, before), by)
+
+
+async def delete(db: Connection, contact_id: UUID, by: UUID | None, now: datetime, version: int | None = None) -> str:
+    """Deletes a contact as `daemon.contacts.delete` does."""
+    before = await snapshots.take(db, [contact_id, *await merging.tied(db, contact_id)])
+    await acts.delete(db, contact_id, now, version)
+    return await undo.add(db, KIND, await snapshots.seal(db, before), by)
 
 
 async def take_back(db: Connection, image: Json) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from uuid import UUID
 
-from daemon import bulk, matching, regroup
+from daemon import bulk, matching, merging, regroup
 from interactions.records import Json
 from storage import undo
 from storage.database import Connection
@@ -20,6 +20,7 @@ Applier: TypeAlias = Callable[[Connection, Json], Awaitable[None]]
 APPLIERS: Mapping[str, Applier] = {
     bulk.KIND: bulk.take_back,
     matching.KIND: matching.take_back,
+    merging.KIND: merging.take_back,
     regroup.MERGE: regroup.take_back_merge,
     regroup.SPLIT: regroup.take_back_split,
 }

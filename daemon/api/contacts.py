@@ -2,7 +2,8 @@
 
 An address is given as text or as `{"address", "label"}` and read as `{"address", "label", "key"}`: what a person wrote
 stays, the key is what it is compared by. What we make ourselves (`id`, `url`, names, times …) may be sent back with a
-change and is left out, so that a contact can be read, changed and sent as a whole.
+change and is left out, so that a contact can be read, changed and sent as a whole. A change and a deletion answer with the
+header `Undo-Token`: `POST /undo/{token}` restores the contact and all links as they were.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -12,17 +13,19 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from daemon import contacts as acts
+from daemon import matching
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
-from daemon.api.shapes import after_moment, after_name, etag, interaction_json, time_json, wanted_version
-from daemon.auth import serving_of
+from daemon.api.shapes import after_moment, after_name, etag, interaction_json, lines_json, time_json, wanted_version
+from daemon.auth import serving_of, viewer_of
 from daemon.contacts import Fields, Gone, Invalid, Outdated, Spelling
-from daemon.cursors import pack, write_cursor
+from daemon.cursors import pack
 from daemon.lookup import Answer, who_is
+from daemon.merging import merge
 from interactions.addresses import NAME_CHARS_MAX, email_key
 from interactions.contactfiles import Written
 from interactions.contacts import Contact, ContactKind, Coordinate, Employment
@@ -33,6 +36,7 @@ from storage.contacts import Filter
 from storage.database import Connection
 
 router = APIRouter(tags=["contacts"])
+UNDO_HEADER = "Undo-Token"
 OURS = frozenset({"id", "url", "version", "partner", "responsible", "parent", "created_at", "updated_at"})
 
 
@@ -179,23 +183,41 @@ async def read_contact(request: Request, contact_id: UUID) -> JSONResponse:
 @router.patch("/contacts/{contact_id}")
 async def change_contact(request: Request, contact_id: UUID, given: ContactIn) -> JSONResponse:
     """Changes what is given (JSON merge patch, RFC 7396). With If-Match only the version that was read."""
-    serving, now = serving_of(request), datetime.now(UTC)
+    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
     version = wanted_version(request)
     async with problems():
         fields, spelling = given.fields(), _spelling(request)
-        new = await serving.database.in_transaction(
-            lambda db: acts.change(db, contact_id, fields, spelling, now, version)
+        new, token = await serving.database.in_transaction(
+            lambda db: matching.change(db, contact_id, fields, spelling, by, now, version)
         )
-    return await _answer(request, new, now)
+    return await _answer(request, new, now, token)
 
 
 @router.delete("/contacts/{contact_id}", status_code=204)
-async def delete_contact(request: Request, contact_id: UUID) -> None:
+async def delete_contact(request: Request, contact_id: UUID) -> Response:
     """Deletes a contact; its history stays and goes on naming it."""
-    serving, now = serving_of(request), datetime.now(UTC)
+    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
     version = wanted_version(request)
     async with problems():
-        await serving.database.in_transaction(lambda db: acts.delete(db, contact_id, now, version))
+        token = await serving.database.in_transaction(lambda db: matching.delete(db, contact_id, by, now, version))
+    return Response(status_code=204, headers={UNDO_HEADER: token})
+
+
+class MergeIn(BaseModel):
+    """Into which contact one goes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    into: UUID
+
+
+@router.post("/contacts/{contact_id}/merge")
+async def merge_contact(request: Request, contact_id: UUID, given: MergeIn) -> JSONResponse:
+    """Lets a contact go into another, with all that belongs to it; its id answers `gone` with `merged_into` from then on."""
+    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
+    async with problems():
+        token = await serving.database.in_transaction(lambda db: merge(db, contact_id, given.into, by, now))
+    return JSONResponse({"undo": token, "merged_into": str(given.into)})
 
 
 @router.get("/contacts/{contact_id}/timeline")
@@ -211,21 +233,16 @@ async def read_timeline(
         await acts.find(db, contact_id)
         ids = await lookup.timeline(db, contact_id, after_moment(cursor), limit + 1)
         found = await lists.views(db, ids[:limit])
-    last = found[-1] if len(ids) > limit and found else None
-    return JSONResponse(
-        {
-            "items": [interaction_json(one, serving.public_url, full=False) for one in found],
-            "next": write_cursor(last.occurred_at, last.id) if last else None,
-        }
-    )
+    return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit))
 
 
-async def _answer(request: Request, one: Contact, now: datetime, status: int = 200) -> JSONResponse:
-    """A contact with its ETag."""
+async def _answer(request: Request, one: Contact, now: datetime, undo: str | None = None) -> JSONResponse:
+    """A contact with its ETag, and the token that takes the change of it back."""
     serving = serving_of(request)
     async with serving.database.connection() as db:
         names = await contacts.names(db, _named([one]))
-    return JSONResponse(contact_json(one, names, serving.public_url, now), status, {"ETag": etag(one.version)})
+    headers = {"ETag": etag(one.version), **({UNDO_HEADER: undo} if undo else {})}
+    return JSONResponse(contact_json(one, names, serving.public_url, now), 200, headers)
 
 
 def _spelling(request: Request) -> Spelling:

@@ -8,6 +8,7 @@ import pytest
 
 from daemon.contactimports import ROWS_AT_ONCE, import_contacts
 from daemon.contacts import Fields, Spelling, add, delete
+from daemon.merging import merge
 from interactions.contactfiles import Written, read
 from interactions.contacts import Contact, ContactKind
 from storage import contacts, people
@@ -183,3 +184,18 @@ async def test_the_kind_is_what_a_row_shows(lists: Lists, row: str, kind: str) -
     await lists.bring(f"name;partner;inn\n{row}\n")
 
     assert (await lists.all())[row.partition(";")[0]].kind == kind
+
+
+async def test_a_row_of_a_merged_contact_only_adds_to_the_one_it_went_into(lists: Lists) -> None:
+    await lists.bring("external_ref;kind;name;phone\n1;partner;Ромашка;\n2;partner;ООО Ромашка;84956329816\n")
+    some = await lists.all()
+    await lists.database.in_transaction(
+        lambda db: merge(db, some["ООО Ромашка"].id, some["Ромашка"].id, None, lists.now)
+    )
+
+    again = "external_ref;kind;name;phone\n1;partner;Ромашка;\n2;partner;ООО Ромашка;84956329816, 84956329817\n"
+
+    assert await lists.bring(again) == result(changed=1, unchanged=1)
+    assert await lists.bring(again) == result(unchanged=2)
+    [one] = (await lists.all()).values()
+    assert (one.name, one.external_ref, len(one.phones)) == ("Ромашка", "1", 2)

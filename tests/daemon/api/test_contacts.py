@@ -6,12 +6,15 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import Response
 
 from config.settings import Settings
+from daemon import undo
 from daemon.api import contacts
 from daemon.api.problems import Problem, problem_response
+from daemon.auth import Viewer
 from daemon.intake.context import IntakeSettings
 from daemon.intake.desk import Desk
 from daemon.intake.manual import Draft, admit
@@ -32,19 +35,19 @@ class Client:
     """A program that talks to the API."""
 
     def __init__(self, app: FastAPI, database: Database) -> None:
-        self._app, self.database = app, database
+        self.app, self.database = app, database
 
     async def get(self, target: str) -> Answer:
-        return await ask(self._app, "GET", BASE + target)
+        return await ask(self.app, "GET", BASE + target)
 
     async def post(self, **fields: object) -> Answer:
-        return await ask(self._app, "POST", BASE, fields)
+        return await ask(self.app, "POST", BASE, fields)
 
     async def patch(self, contact_id: str, fields: object, **headers: str) -> Answer:
-        return await ask(self._app, "PATCH", f"{BASE}/{contact_id}", fields, **headers)
+        return await ask(self.app, "PATCH", f"{BASE}/{contact_id}", fields, **headers)
 
     async def delete(self, contact_id: str, **headers: str) -> Answer:
-        return await ask(self._app, "DELETE", f"{BASE}/{contact_id}", **headers)
+        return await ask(self.app, "DELETE", f"{BASE}/{contact_id}", **headers)
 
 
 @pytest.fixture
@@ -58,6 +61,11 @@ def client(database: Database, tmp_path: Path) -> Client:
         Settings(), database, desk, Journal(database), Blobs(tmp_path), public_url="https://crm.example.org"
     )
     app.include_router(contacts.router, prefix="/api/v1")
+
+    @app.middleware("http")
+    async def known(request: Request, answer: RequestResponseEndpoint) -> Response:
+        request.scope["ringmail.viewer"] = Viewer("a program", "member")
+        return await answer(request)
 
     @app.exception_handler(Problem)
     async def told(request: Request, problem: Problem) -> Response:
@@ -257,3 +265,36 @@ async def test_the_timeline_of_a_partner_has_what_was_with_its_persons(client: C
     assert (rest.json["next"], own.json["next"]) == (None, None)
     assert len({UUID(one["id"]) for one in first.json["items"] + rest.json["items"]}) == 3
     assert (await client.get(f"/{uuid4()}/timeline")).status == 404
+
+
+async def test_a_merged_contact_answers_gone_and_says_where_it_went(client: Client) -> None:
+    old, new = [(await client.post(kind="partner", name=name, phones=[phone])).json["id"]
+                for name, phone in (("Старый", "(495) 6329816"), ("Новый", "8 916 1234567"))]  # fmt: skip
+
+    merged = await ask(client.app, "POST", f"{BASE}/{old}/merge", {"into": new})
+
+    assert (merged.status, merged.json["merged_into"]) == (200, new)
+    assert merged.json["undo"]
+    gone = await client.get("/" + old)
+    assert (gone.status, gone.json["code"], gone.json["merged_into"]) == (410, "gone", new)
+    assert [one["key"] for one in (await client.get("/" + new)).json["phones"]] == ["+79161234567", "+74956329816"]
+    again = await ask(client.app, "POST", f"{BASE}/{new}/merge", {"into": new})
+    assert (again.status, again.json["errors"][0]["path"]) == (422, "into")
+
+
+async def test_a_change_and_a_deletion_can_be_taken_back(client: Client) -> None:
+    made = (await client.post(kind="partner", name="Магазин", phones=["(495) 6329816"])).json
+    changed = await client.patch(made["id"], {"phones": [], "name": "Лавка"})
+    same = await client.patch(made["id"], {"name": "Лавка"})
+    assert "undo-token" not in same.headers
+
+    async def take_back(token: str) -> None:
+        await client.database.in_transaction(lambda db: undo.take_back(db, token, None))
+
+    await take_back(changed.headers["undo-token"])
+    back = (await client.get("/" + made["id"])).json
+    assert (back["name"], back["phones"]) == (made["name"], made["phones"])
+
+    deleted = await client.delete(made["id"])
+    await take_back(deleted.headers["undo-token"])
+    assert (await client.get("/" + made["id"])).json["phones"] == made["phones"]
