@@ -67,12 +67,9 @@ async def sample(api: Api, who: dict[str, UUID]) -> dict[str, str]:
     return {**made, "mail": str(mail), "sms": text["id"]}
 
 
-async def test_every_filter_finds_what_it_names_and_nothing_else(api: Api) -> None:
-    who = await people(api)
-    records = await sample(api, who)
-    mail = (await api.get(f"/interactions/{records['mail']}")).json
-    everything = set(records)
-    expected: dict[str, set[str]] = {
+def expected_of(everything: set[str], who: dict[str, UUID], mail: dict[str, Any]) -> dict[str, set[str]]:
+    """What each query shows."""
+    return {
         "": everything,
         "type=sms": {"sms"},
         "type=sms&type=email": {"sms", "mail"},
@@ -120,6 +117,12 @@ async def test_every_filter_finds_what_it_names_and_nothing_else(api: Api) -> No
         "external_ref=1C/7": {"plan"},
         "type=phone_call&direction=incoming&status=to_review&call_result=missed": {"missed"},
     }
+
+
+async def test_every_filter_finds_what_it_names_and_nothing_else(api: Api) -> None:
+    who = await people(api)
+    records = await sample(api, who)
+    expected = expected_of(set(records), who, (await api.get(f"/interactions/{records['mail']}")).json)
 
     names = {one: name for name, one in records.items()}
     found: dict[str, set[str]] = {}
