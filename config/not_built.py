@@ -29,7 +29,6 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
             "leaving holidays out of answer times",
         ),
         (settings.retention.interactions is not None, "retention.interactions", "deleting old interactions"),
-        (settings.mail.auth_servers, "mail.auth_servers", "believing Authentication-Results"),
         (settings.mail.unproved != "link", "mail.unproved", "treating an unproved sender as a claim"),
         # The one that must be heard: silence would store what somebody wanted kept out.
         (settings.mail.never_log, "mail.never_log", "leaving out addresses (their mail WILL be stored)"),

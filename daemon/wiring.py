@@ -36,6 +36,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         join_hours=settings.chains.join_hours,
         sources=sources,
         own=frozenset(key for key in own if key is not None),
+        auth_servers=frozenset(settings.mail.auth_servers),
     )
 
 

@@ -32,6 +32,7 @@ F_SETPIPE_SZ = 1031  # Linux's number; others refuse it
 _KEPT_VARIABLES = ("LD_LIBRARY_PATH", "PYTHONHOME")  # without which this very Python may not start
 _PARTS = {
     ("interactions.mime", "ParsedMail"),
+    ("interactions.mime_reports", "Report"),
     ("interactions.addresses", "Mailbox"),
     ("interactions.records", "Attachment"),
     ("datetime", "datetime"),

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
-from interactions.addresses import Mailbox, email_key
+from interactions.addresses import Mailbox, domain_of, email_key
 from interactions.arrivals import MailArrived, SmsArrived
 from interactions.bodies import excerpt
 from interactions.calls import Call
@@ -25,6 +25,7 @@ from interactions.chains import REFERENCES_MAX, Threadable, new_chain_id, ref_of
 from interactions.contacts import ContactKind, Employment, partner_at
 from interactions.mime import ParsedMail
 from interactions.phones import phone_key
+from interactions.proofs import authenticated
 from interactions.records import (
     Direction,
     Importance,
@@ -79,6 +80,7 @@ class OurSide:
     active: frozenset[UUID] = frozenset()
     region: str = "RU"
     review_answered: bool = True
+    auth_servers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def threadable(read: ReadMail) -> Threadable:
     """What threading needs of a mail."""
     mail = read.mail
     replied = [ref_of(one) for one in mail.in_reply_to]
-    older = [ref_of(one) for one in reversed(mail.references)]
+    older = [ref_of(one) for one in (mail.report.message_id, *reversed(mail.references)) if one]
     own = ref_of(mail.message_id) if mail.message_id else None
     parents = [ref for ref in dict.fromkeys([*replied, *older]) if ref != own][:REFERENCES_MAX]
     topic = subject_key_of(base_subject(mail.subject)[0])
@@ -166,8 +168,8 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
     automatic = "auto_reply" in mail.marks or "bounce" in mail.marks
     reviewed = direction is Direction.OUTGOING or automatic
     marks = [*mail.marks]
-    if read.arrival.size > len(read.arrival.raw):
-        marks.append("truncated")
+    if read.arrival.size > len(read.arrival.raw):  # the rest was left on the server
+        marks += ["truncated", "oversized"]
     if read.arrival.folder_role == "junk":
         marks.append("from_junk")
     return Interaction(
@@ -185,7 +187,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         external_id=mail.message_id or None,
         reviewed=reviewed,
         reviewed_at=now if reviewed else None,
-        block=_mail_block(mail, marks),
+        block=_mail_block(mail, marks, _proof(mail, ours)),
         participants=participants,
         attachments=mail.attachments,
         body_text=mail.body_text,
@@ -193,15 +195,23 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
     )
 
 
-def _mail_block(mail: ParsedMail, marks: Sequence[str]) -> Json:
-    return {
+def _proof(mail: ParsedMail, ours: OurSide) -> str:
+    key = email_key(mail.from_[0].address) if len(mail.from_) == 1 else None
+    return authenticated(mail.auth_results, ours.auth_servers, domain_of(key)) if key else "none"
+
+
+def _mail_block(mail: ParsedMail, marks: Sequence[str], proof: str) -> Json:
+    block: Json = {
         "message_id": mail.message_id or None,
         "in_reply_to": mail.in_reply_to[0] if mail.in_reply_to else None,
         "references": list(mail.references),
         "has_html": mail.html is not None,
         "marks": list(dict.fromkeys(marks)),
-        "authenticated": "none",
+        "authenticated": proof,
     }
+    if "bounce" in marks:
+        block = {**block, "bounced": {"message_id": mail.report.message_id or None, "to": list(mail.report.failed)}}
+    return block
 
 
 def _known(participants: Sequence[Participant], known: Mapping[Key, KnownAddress]) -> list[KnownAddress]:

@@ -12,12 +12,13 @@ same `parse`. Beyond hard bounds `parse` raises TooComplex, and the mail is kept
 All steps give the same `Tree` of parts, and one function makes the mail from it. The header lines of the mail itself
 are read by hand in each case (`mime_careful.header_lines`): only undecoded ones show where an address ends.
 
-Limits: a mail attached to a mail is listed by its parts; its own header says nothing about the outer mail.
+Limits: a mail attached to a mail is listed by its parts; its own header says nothing about the outer mail. Its words are
+those of the outer one only where that has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import fast_mail_parser
@@ -34,7 +35,8 @@ from interactions.mime_careful import (
     header_lines,
 )
 from interactions.mime_headers import attachment_name, importance_of, marks_of, message_ids, read_date
-from interactions.mime_words import clean, decode_words
+from interactions.mime_reports import Report, read_report
+from interactions.mime_words import clean, decode_words, parameters
 from interactions.records import Attachment
 from interactions.replies import new_words
 from interactions.topics import base_subject
@@ -49,6 +51,7 @@ NATIVE_WORDS_MAX = 2000  # the native parser takes more than linear time for the
 SUBJECT_CHARS_MAX = 4000
 REFERENCES_MAX = 100
 ATTACHMENTS_MAX = 500
+AUTH_RESULTS_MAX = 20
 
 _SINGLE = ("content-type", "content-transfer-encoding")  # two of them are read differently by different programs
 _DESCRIBING = ("content-type", "content-disposition")
@@ -91,6 +94,8 @@ class ParsedMail:
     importance: str = "normal"
     body_text: str = ""
     reply_text: str = ""
+    report: Report = field(default_factory=Report)
+    auth_results: tuple[str, ...] = ()
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
 
@@ -119,11 +124,22 @@ def parse(raw: bytes) -> ParsedMail:
         raise TooComplex(f"its header is {shape.header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
     tree = _tree(raw, shape)
     try:
-        return _mail(tree)
+        mail = _mail(tree)
+        is_cut = not _has_end(raw, tree)
+        report = read_report(raw, shape.header_bytes) if "bounce" in mail.marks else mail.report
+        return replace(mail, report=report, marks=(*mail.marks, "truncated") if is_cut else mail.marks)
     except (TooComplex, MemoryError):  # half a mail for want of memory would look like the whole
         raise
     except Exception:  # the last rung: whatever is odd about the parts, the header lines are still there
         return _mail(Tree(headers=header_lines(raw)))
+
+
+def _has_end(raw: bytes, tree: Tree) -> bool:
+    """Whether the last boundary of a multipart is there, and the text is not longer than what is kept of it."""
+    if not tree.content_type.startswith("multipart/"):
+        return len(tree.content) <= TEXT_CHARS_MAX or not tree.content_type.startswith("text/")
+    boundary = parameters(_first(tree.headers, "content-type")).get("boundary", "")
+    return not boundary or raw.rfind(f"--{boundary}--".encode("utf-8", "surrogatepass")) >= 0
 
 
 def cut(raw: bytes, part: str) -> bytes:
@@ -195,9 +211,11 @@ def _mail(tree: Tree) -> ParsedMail:
     plain: list[str] = []
     html: list[str] = []
     attachments: list[Attachment] = []
-    for path, node, within in _leaves(tree):
-        is_text = node.content_type in ("text/plain", "text/html") and node.disposition != "attachment"
-        if is_text and not within and not (node.filename and node.content_type == "text/plain" and plain):
+    leaves = list(_leaves(tree))
+    is_only_message = not any(_is_text(node) for _, node, within in leaves if not within)
+    for path, node, within in leaves:
+        is_ours = not within or is_only_message
+        if _is_text(node) and is_ours and not (node.filename and node.content_type == "text/plain" and plain):
             text = decode_text(node.content[: 4 * TEXT_CHARS_MAX], node.headers)
             (plain if node.content_type == "text/plain" else html).append(text)
         elif len(attachments) < ATTACHMENTS_MAX and (node.content or node.filename):
@@ -236,11 +254,16 @@ def _mail(tree: Tree) -> ParsedMail:
         list_id=clean(decode_words(_first(headers, "list-id")))[:500],
         marks=marks_of(headers, tree.content_type) + (("ambiguous",) if ambiguous else ()),
         importance=importance_of(headers),
+        auth_results=tuple(clean(one) for one in headers.get("authentication-results", ())[:AUTH_RESULTS_MAX]),
         body_text=body,
         reply_text=said if said != body else "",
         html=markup,
         attachments=tuple(attachments),
     )
+
+
+def _is_text(node: Tree) -> bool:
+    return node.content_type in ("text/plain", "text/html") and node.disposition != "attachment"
 
 
 def _attachment(n: int, path: str, node: Tree) -> Attachment:

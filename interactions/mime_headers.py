@@ -70,10 +70,17 @@ def marks_of(headers: Mapping[str, Sequence[str]], content_type: str) -> tuple[s
     marks: list[str] = []
     submitted = " ".join(headers.get("auto-submitted", ())).strip().lower()
     precedence = " ".join(headers.get("precedence", ())).strip().lower()
-    is_bounce = "multipart/report" in content_type or [v.strip() for v in headers.get("return-path", ())] == ["<>"]
+    is_receipt = (
+        "disposition-notification" in " ".join(headers.get("content-type", ())).lower()
+    )  # RFC 8098: it was read
+    is_report = "multipart/report" in content_type and not is_receipt
+    is_returned = [v.strip() for v in headers.get("return-path", ())] == ["<>"] or "x-failed-recipients" in headers
+    is_bounce = is_report or (is_returned and not is_receipt and submitted != "auto-replied")
     if is_bounce:
         marks.append("bounce")
-    elif (submitted and submitted != "no") or precedence == "auto_reply" or headers.keys() & _AUTO_HEADERS:
+    elif (
+        is_receipt or (submitted and submitted != "no") or precedence == "auto_reply" or headers.keys() & _AUTO_HEADERS
+    ):
         marks.append("auto_reply")
     if precedence in ("bulk", "list", "junk") or headers.keys() & {"list-unsubscribe", "list-id"}:
         marks.append("bulk")

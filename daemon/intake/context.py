@@ -33,6 +33,7 @@ class IntakeSettings:
     join_hours: float = 72
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     own: frozenset[Key] = frozenset()
+    auth_servers: frozenset[str] = frozenset()
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name) or SourceSettings(name)
@@ -57,4 +58,5 @@ async def our_side(db: Connection, settings: IntakeSettings, source: str, now: d
         active=staff.active,
         region=settings.region,
         review_answered=own.review_answered,
+        auth_servers=settings.auth_servers,
     )

@@ -26,6 +26,7 @@ from interactions.arrivals import Location, MailArrived
 from interactions.chains import REFERENCES_MAX, new_chain_id, ref_of, subject_key_of
 from interactions.contacts import ContactKind, Employment
 from interactions.mime import ParsedMail, parse
+from interactions.mime_reports import Report
 from interactions.phones import phone_key
 from interactions.records import AddressKind, Direction, Importance, Interaction, Key, Kind, Participant, Role
 
@@ -199,7 +200,7 @@ def test_a_mail_keeps_what_it_says() -> None:
         "in_reply_to": "2@x",
         "references": ["1@x", "2@x"],
         "has_html": False,
-        "marks": ["truncated", "from_junk"],
+        "marks": ["truncated", "oversized", "from_junk"],
         "authenticated": "none",
     }
     assert decided.participants == (
@@ -216,6 +217,25 @@ def test_the_line_of_preview_begins_with_the_new_words() -> None:
     decided = decide(ParsedMail(body_text=body, reply_text="Спасибо!"))
 
     assert (decided.excerpt, decided.reply_text, decided.body_text) == ("Спасибо!", "Спасибо!", body)
+
+
+def test_a_sender_is_proved_by_the_hosts_that_we_believe() -> None:
+    mail = ParsedMail(
+        from_=boxes("ivan@customer.example"), auth_results=("mx.example.org; dmarc=pass header.from=customer.example",)
+    )
+
+    believing = decide(mail, replace(OURS, auth_servers=frozenset({"mx.example.org"})))
+
+    assert believing.block["authenticated"] == "pass"
+    assert decide(mail).block["authenticated"] == "none"
+    assert decide(replace(mail, from_=boxes("x@x.example", "y@x.example"))).block["authenticated"] == "none"
+
+
+def test_a_bounce_refers_to_the_mail_that_did_not_arrive_and_says_who_did_not_get_it() -> None:
+    mail = ParsedMail(marks=("bounce",), report=Report("offer@example.org", ("ivan@customer.example",)))
+
+    assert threadable(read(mail)).parents == (ref_of("offer@example.org"),)
+    assert decide(mail).block["bounced"] == {"message_id": "offer@example.org", "to": ["ivan@customer.example"]}
 
 
 def test_a_doubtful_sender_leads_to_nobody() -> None:
