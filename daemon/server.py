@@ -12,6 +12,7 @@ come again.
 
 import asyncio
 import contextlib
+import resource
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from http import HTTPStatus
@@ -31,7 +32,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from config.tables import Endpoint
 from daemon import webhooks
-from daemon.api import acts, attachments, contacts, parties, records, subjects, system, undo
+from daemon.api import acts, attachments, contacts, parties, records, subjects, system, undo, users
 from daemon.api.problems import Problem, problem_response
 from daemon.auth import Gate, path_of
 from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
@@ -42,7 +43,10 @@ from storage.errors import Conflict, NotFound, StorageDown, StorageError
 
 LOG = structlog.get_logger()
 BACKLOG = 2048
-CONNECTIONS_MAX = 2000
+CONNECTIONS_MAX = 8000
+CONNECTIONS_MIN = 32
+CONNECTIONS_OVER_MAX = 64  # so many more hear 503; those beyond are hung up on
+FILES_FOR_OTHERS = 256  # of what the system lets us have open: the database, mailboxes, processes that read
 KEEP_ALIVE_SECONDS = 20
 GRACE_SECONDS = 4
 READY_SECONDS = 2.0
@@ -82,6 +86,7 @@ def routes(serving: Serving) -> FastAPI:
         subjects.router,
         system.router,
         undo.router,
+        users.router,
         parties.router,
     ):
         app.include_router(router, prefix=API)
@@ -219,6 +224,8 @@ class Patient(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wait()
+        if self.limit_concurrency is not None and len(self.connections) > self.limit_concurrency + CONNECTIONS_OVER_MAX:
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         before: RequestResponseCycle | None = self.cycle
@@ -262,12 +269,22 @@ class Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Asgi, protocol: type[Patient] = Patient) -> Server:
+def connections_max() -> int:
+    """How many connections there may be at once. Systems grant few open files at first and many to who asks."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + CONNECTIONS_OVER_MAX + FILES_FOR_OTHERS
+    granted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < granted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    return max(granted - CONNECTIONS_OVER_MAX - FILES_FOR_OTHERS, CONNECTIONS_MIN)
+
+
+def make_server(app: Asgi, protocol: type[Patient] = Patient, connections: int | None = None) -> Server:
     """The server, ready for `serve(sockets=[…])`; `should_exit` ends it."""
     return Server(
         uvicorn.Config(
             app, http=protocol, lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False,
-            limit_concurrency=CONNECTIONS_MAX, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            limit_concurrency=connections or connections_max(), timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS, ws="none",
         )
     )  # fmt: skip

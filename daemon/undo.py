@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 from uuid import UUID
 
-from daemon import bulk, matching, merging, regroup
+from daemon import bulk, handover, matching, merging, regroup
 from interactions.records import Json
 from storage import undo
 from storage.database import Connection
@@ -21,6 +21,7 @@ APPLIERS: Mapping[str, Applier] = {
     bulk.KIND: bulk.take_back,
     matching.KIND: matching.take_back,
     merging.KIND: merging.take_back,
+    handover.KIND: handover.take_back,
     regroup.MERGE: regroup.take_back_merge,
     regroup.SPLIT: regroup.take_back_split,
 }

@@ -78,6 +78,7 @@ class OurSide:
     lines: Mapping[Key, UUID] = field(default_factory=dict)
     default: UUID | None = None
     active: frozenset[UUID] = frozenset()
+    standing_in: Mapping[UUID, UUID] = field(default_factory=dict)
     region: str = "RU"
     review_answered: bool = True
     auth_servers: frozenset[str] = frozenset()
@@ -182,7 +183,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         importance=Importance(mail.importance),
         excerpt=excerpt(mail.reply_text or mail.body_text),
         author_id=author,
-        responsible_id=choose(candidates, ours.active),
+        responsible_id=choose(candidates, ours.active, ours.standing_in),
         source=read.arrival.source,
         external_id=mail.message_id or None,
         reviewed=reviewed,
@@ -272,7 +273,7 @@ def decide_call(
         direction=call.direction,
         occurred_at=sane_time(call.started_at, now),
         chain_id=new_chain_id(interaction_id, sane_time(call.started_at, now)),
-        responsible_id=choose(candidates, ours.active),
+        responsible_id=choose(candidates, ours.active, ours.standing_in),
         source=source,
         external_id=call_key,
         reviewed=reviewed,
@@ -314,7 +315,7 @@ def decide_sms(
         chain_id=new_chain_id(interaction_id, at),
         topic=" ".join(arrival.text.split()[:3])[:200],
         excerpt=excerpt(arrival.text),
-        responsible_id=choose(candidates, ours.active),
+        responsible_id=choose(candidates, ours.active, ours.standing_in),
         source=arrival.source,
         external_id=arrival.sms_key,
         reviewed=not incoming,

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from interactions.responsible import Colleague, stand_ins
 from storage.database import Connection
 from storage.errors import NotFound
 
 STAFF = """
-SELECT user_id, email FROM login WHERE disabled_at IS NULL
+SELECT l.user_id, l.email, l.disabled_at IS NOT NULL AS is_disabled, a.user_id IS NOT NULL AS is_away,
+    coalesce(a.deputy_id, l.deputy_id) AS deputy_id, d.head_id
+FROM login l JOIN contact c ON c.id = l.user_id LEFT JOIN department d ON d.id = c.department_id
+LEFT JOIN LATERAL (
+    SELECT user_id, deputy_id FROM absence
+    WHERE user_id = l.user_id AND since <= $1 AND (until IS NULL OR until > $1) ORDER BY since DESC LIMIT 1) AS a ON true
 """
 
 EXTENSIONS = """
@@ -20,18 +26,24 @@ WHERE source = $1 AND (since IS NULL OR since <= $2) AND (until IS NULL OR until
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Who is with us: by e-mail, and by extension of one source."""
+    """Who is with us: by e-mail, by extension of one source, and who is there; `standing_in` answers for who is not."""
 
     users: Mapping[str, UUID]
     extensions: Mapping[str, UUID]
     active: frozenset[UUID]
+    standing_in: Mapping[UUID, UUID]
 
 
 async def staff(db: Connection, source: str, at: datetime) -> Staff:
-    """The users of now, and the extensions of a source at a moment."""
-    users = {row["email"]: row["user_id"] for row in await db.fetch(STAFF)}
+    """The users, and the extensions of a source, at a moment."""
+    rows = await db.fetch(STAFF, at)
+    colleagues = [
+        Colleague(row["user_id"], row["is_disabled"], row["is_away"], row["deputy_id"], row["head_id"]) for row in rows
+    ]
+    users = {row["email"]: row["user_id"] for row in rows}
     extensions = {row["extension"]: row["user_id"] for row in await db.fetch(EXTENSIONS, source, at)}
-    return Staff(users, extensions, frozenset(users.values()))
+    there = frozenset(one.id for one in colleagues if one.is_there)
+    return Staff(users, extensions, there, stand_ins(colleagues))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from daemon.commands import founding, show
 from daemon.commands.answers import LISTEN_DEFAULT, Wanted, from_flags, whole_path
 from daemon.commands.asking import from_person
 from daemon.commands.given import ExitCode, Failed, Given, given_of
-from daemon.commands.users import add_user, key_of, make_link, say_link
+from daemon.commands.users import key_of, make_link, say_link
 from daemon.opening import opened
+from daemon.staff import add_user
 from daemon.wiring import public_url
 from storage import people
 

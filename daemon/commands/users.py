@@ -18,24 +18,19 @@ from uuid import UUID
 import typer
 
 from config.settings import Settings
-from daemon import contacts as contact_changes
 from daemon.commands import show
 from daemon.commands.given import ExitCode, Failed, with_storage
-from daemon.contacts import Fields, Spelling
 from daemon.opening import Storage
 from daemon.passwords import digest, hash_password, new_secret
+from daemon.staff import ROLE_DEFAULT, ROLES, add_user
 from daemon.wiring import public_url
 from interactions.addresses import clean_name, email_key
-from interactions.contactfiles import Written
-from interactions.contacts import ContactKind
 from interactions.records import Json, Key
-from storage import contacts, people
+from storage import people
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
 from storage.people import User
 
-ROLES = ("admin", "member", "reader")
-ROLE_DEFAULT = "member"
 LINK_HOURS = 24
 
 Email = Annotated[str, typer.Argument(help="The e-mail address of the user.")]
@@ -83,26 +78,6 @@ def key_of(email: str) -> Key:
     if key is None:
         raise Failed(f"{email[:80]!r} is no e-mail address.", ExitCode.USAGE)
     return key
-
-
-async def add_user(
-    db: Connection, settings: Settings, key: Key, name: str, role: str, password_hash: str | None, now: datetime
-) -> UUID:
-    """Writes a user within the caller's transaction; a contact of kind user with this address is taken up."""
-    found = await people.find_by_email(db, key.value)
-    if found is not None:
-        user, _ = found
-        what = "is disabled; `ringmail user disable --undo` lets in again" if user.disabled_at else "is a user already"
-        raise Conflict(f"{key.value} {what}. `ringmail user list` shows who there is.")
-    same = await contacts.page(db, contacts.Filter(kinds=(ContactKind.USER.value,), key=key, limit=1), now.date())
-    if same:
-        user_id = same[0].id
-    else:
-        spelling = Spelling(settings.default_region, settings.contacts.default_area_code)
-        fields: Fields = {"kind": ContactKind.USER, "name": name, "emails": [Written(key.value)]}
-        user_id = (await contact_changes.add(db, fields, spelling, now)).id
-    await people.add_login(db, user_id, key.value, password_hash, role)
-    return user_id
 
 
 async def make_link(settings: Settings, storage: Storage, user_id: UUID, now: datetime) -> str:

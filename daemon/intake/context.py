@@ -56,6 +56,7 @@ async def our_side(db: Connection, settings: IntakeSettings, source: str, now: d
         lines={key: u for key, u in lines.items() if u},
         default=user(own.responsible),
         active=staff.active,
+        standing_in=staff.standing_in,
         region=settings.region,
         review_answered=own.review_answered,
         auth_servers=settings.auth_servers,

@@ -142,7 +142,7 @@ async def test_staff_are_those_who_are_still_with_us_and_who_had_the_extension_t
         before = await people.staff(db, "main", now - timedelta(seconds=1))
         after = await people.staff(db, "main", now)
 
-    assert before.users == {"anna@example.org": anna, "boris@example.org": boris}
+    assert before.users == {"anna@example.org": anna, "boris@example.org": boris, "gone@example.org": gone}
     assert before.active == {anna, boris}
     assert before.extensions == {"101": anna}
     assert after.extensions == {"101": boris}
