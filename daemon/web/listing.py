@@ -18,7 +18,7 @@ from daemon.web import labels
 from daemon.web.render import Place
 from daemon.web.rows import Row, row_of
 from interactions.records import Kind
-from storage import contacts, lists, people, sources
+from storage import contacts, lists, people, sources, subjects
 from storage.database import Connection
 from storage.sources import SourceRow
 
@@ -185,7 +185,10 @@ async def _chips(db: Connection, place: Place, address: Address) -> list[Chip]:
             shown = ", ".join(place.call(labels.VALUES[name], one) for one in value.split(","))
         elif name in ("unmatched", "ambiguous", "has"):
             shown = ""
-        elif name in ("chain", "subject", "department"):
+        elif name == "subject":
+            subject = await subjects.find(db, UUID(value))
+            shown = subject.title if subject else value[:8]
+        elif name in ("chain", "department"):
             shown = value[:8]
         chips.append(Chip(place.call(labels.FILTERS, name), shown, address.without((name, value))))
     return chips

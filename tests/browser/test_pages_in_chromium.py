@@ -177,6 +177,7 @@ async def test_on_a_narrow_screen_nothing_sticks_out(window: Window, scheme: str
 
     for target in ("/", f"/interactions/{ids(1)[0]}", f"/chains/{ids(1)[1]}", f"/contacts/{shop}"):
         await page.goto(window.address + target)
+        await page.keyboard.press("b")  # opens the choice of pauses where there is one
         assert await page.evaluate("document.documentElement.scrollWidth") == NARROW["width"], target
 
 
