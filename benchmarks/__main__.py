@@ -1,0 +1,22 @@
+"""`make bench`, or `python -m benchmarks [sync] [webhooks] [lists]`: measures, and prints ratios."""
+
+import sys
+
+from benchmarks import lists, sync, webhooks
+
+ALL = {"sync": sync.run, "webhooks": webhooks.run, "lists": lists.run}
+
+
+def main() -> int:
+    """Runs those that were named, or all."""
+    wanted = sys.argv[1:] or list(ALL)
+    if unknown := [name for name in wanted if name not in ALL]:
+        print(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(ALL)}")
+        return 2
+    for name in wanted:
+        ALL[name]()
+        print()
+    return 0
+
+
+sys.exit(main())
