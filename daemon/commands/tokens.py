@@ -18,7 +18,7 @@ from storage.errors import Conflict
 from storage.people import Token
 
 SCOPES = ("read", "write", "admin")
-SCOPES_DEFAULT = "read,write"
+SCOPES_DEFAULT = "read,write,admin"  # who may run this command is the administrator; --scopes narrows it down
 NAME_CHARS_MAX = 100
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="API tokens: make, list and revoke them.")

@@ -18,7 +18,7 @@ def test_a_token_is_made_shown_once_and_holds(ringmail: Ringmail) -> None:
     assert made.json.keys() == {"id", "name", "token"}
     assert made.json["token"].startswith("rm_")
     assert found is not None
-    assert (str(found.id), found.name, found.scopes) == (made.json["id"], "crm", ["read", "write"])
+    assert (str(found.id), found.name, found.scopes) == (made.json["id"], "crm", ["read", "write", "admin"])
     assert made.json["token"] not in listed.out
     assert [(one["id"], one["name"], one["revoked_at"]) for one in listed.json] == [(made.json["id"], "crm", None)]
 
