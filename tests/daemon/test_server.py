@@ -15,7 +15,19 @@ from structlog.testing import capture_logs
 from config.load import loads
 from config.tables import Endpoint
 from daemon.bounds import Asgi, Bounds, Receive, Scope, Send
-from daemon.server import HEADER_BYTES_MAX, Patient, PortTaken, bind, build, make_server, routes
+from daemon.server import (
+    CONNECTIONS_MAX,
+    CONNECTIONS_MIN,
+    CONNECTIONS_OVER_MAX,
+    HEADER_BYTES_MAX,
+    Patient,
+    PortTaken,
+    bind,
+    build,
+    connections_max,
+    make_server,
+    routes,
+)
 from storage.database import Database
 from storage.errors import Conflict, NotFound
 from tests.fakes.api import Api, make_api
@@ -43,10 +55,12 @@ async def hello(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.asynccontextmanager
-async def served(app: Asgi = hello, protocol: type[Patient] = Hasty) -> AsyncIterator[int]:
+async def served(
+    app: Asgi = hello, protocol: type[Patient] = Hasty, connections: int | None = None
+) -> AsyncIterator[int]:
     """A server on a port of its own."""
     listener = bind(endpoint("127.0.0.1:0"))
-    server = make_server(app, protocol)
+    server = make_server(app, protocol, connections)
     running = asyncio.create_task(server.serve(sockets=[listener]))
     try:
         yield listener.getsockname()[1]
@@ -231,6 +245,41 @@ async def test_a_body_has_its_own_time_beside_that_of_the_headers() -> None:
         await closed(writer)
 
     assert heard.endswith(b"hello")
+
+
+async def test_many_that_send_nothing_hold_up_nobody() -> None:
+    async with served(protocol=Patient) as port, contextlib.AsyncExitStack() as slow:
+        for n in range(300):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            slow.push_async_callback(closed, writer)
+            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx" if n % 2 else b"GET / HTTP/1.1\r\nX-")
+
+        assert b"hello" in await said(port, b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+
+
+async def test_more_connections_than_there_may_be_are_told_so_and_then_hung_up_on() -> None:
+    request = b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n"
+    async with served(protocol=Patient, connections=2) as port:
+        async with contextlib.AsyncExitStack() as slow:
+            told = b""
+            for n in range(2 + CONNECTIONS_OVER_MAX):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                slow.push_async_callback(closed, writer)
+                if n == 2:
+                    told = await said(port, request)
+            dropped = await said(port, request)
+
+        assert told.startswith(b"HTTP/1.1 503")
+        assert dropped == b""
+        while b"hello" not in await said(port, request):  # those that waited have left
+            await asyncio.sleep(0.01)
+
+
+def test_the_system_is_asked_for_as_many_files_as_it_grants() -> None:
+    first, again = connections_max(), connections_max()
+
+    assert CONNECTIONS_MIN <= first <= CONNECTIONS_MAX
+    assert again == first
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:0", "[::1]:0"])
