@@ -59,7 +59,9 @@ def test_help_and_version_need_no_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["run", "status", "check", "health"])
 def test_no_configuration_is_3_and_says_where_it_was_looked_for(tmp_path: Path, command: str) -> None:
-    said = Ringmail(tmp_path)(command)
+    nowhere = Ringmail(tmp_path)
+
+    said = nowhere.apart(command) if command == "run" else nowhere(command)
 
     assert said.code == 3
     assert str(tmp_path / "ringmail.toml") in said.out + said.err
@@ -69,7 +71,7 @@ def test_no_configuration_is_3_and_says_where_it_was_looked_for(tmp_path: Path, 
 def test_a_broken_configuration_is_3_with_every_mistake_on_its_line(ringmail: Ringmail, command: str) -> None:
     ringmail.path.write_text(BROKEN)
 
-    said = ringmail(command)
+    said = ringmail.apart(command) if command == "run" else ringmail(command)
 
     told = said.out + said.err
     assert said.code == 3

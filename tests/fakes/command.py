@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import structlog
 import tomlkit
 
 from daemon.cli import main
@@ -64,10 +65,14 @@ class Ringmail:
         return {**table, "tls_ca": str(authority), **more}
 
     def __call__(self, *arguments: str) -> Said:
-        """Runs a command here; it sees no standard input."""
+        """Runs a command here, without standard input; `run` and `demo`, which set up the logs of a process, not."""
         out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main(["--config", str(self.path), *arguments])
+        before = structlog.get_config()
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                code = main(["--config", str(self.path), *arguments])
+        finally:
+            structlog.configure(**before)
         return Said(int(code), out.getvalue(), err.getvalue())
 
     def apart(self, *arguments: str, words: str = "", environ: Mapping[str, str] | None = None) -> Said:
