@@ -30,8 +30,6 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
         ),
         (settings.retention.interactions is not None, "retention.interactions", "deleting old interactions"),
         (settings.mail.unproved != "link", "mail.unproved", "treating an unproved sender as a claim"),
-        # The one that must be heard: silence would store what somebody wanted kept out.
-        (settings.mail.never_log, "mail.never_log", "leaving out addresses (their mail WILL be stored)"),
         (settings.login.oidc is not None, "login.oidc", "sign-in by an identity provider"),
         (settings.contacts.auto_create != "never", "contacts.auto_create", "making contacts by itself"),
     )

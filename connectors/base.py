@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from interactions.arrivals import Arrival, Likeness
+from interactions.arrivals import Arrival, Likeness, Location
+from interactions.never_log import NeverLog
 from interactions.records import Json
 
 
@@ -66,12 +67,14 @@ class Checkpoint:
 class Batch:
     """Arrivals that are committed together, with the checkpoint that they reach. At most `BATCH_COUNT_MAX` arrivals and
     `BATCH_BYTES_MAX` bytes of mail, unless one mail alone is larger. `backfill` marks history: it makes no noise. `again` are
-    mails that lie at another place already: only where they lie now is new."""
+    mails that lie at another place already: only where they lie now is new. `left_out` are mails that are never stored:
+    only that they were seen is remembered."""
 
     arrivals: Sequence[Arrival]
     checkpoint: Checkpoint | None = None
     backfill: bool = False
     again: Sequence[Likeness] = ()
+    left_out: Sequence[Location] = ()
 
 
 BATCH_COUNT_MAX = 200
@@ -101,6 +104,10 @@ class Report:
 
 class Intake(Protocol):
     """All that a connector sees of us."""
+
+    @property
+    def never_log(self) -> NeverLog:
+        """Whose mail is never stored. `accept` stores none, so this only saves fetching it."""
 
     async def checkpoint(self, key: str) -> Json | None:
         """The last committed state under `key`, or None."""

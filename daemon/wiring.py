@@ -7,6 +7,7 @@ from connectors.base import Receiver
 from connectors.registry import receiver_for
 from daemon.intake.context import IntakeSettings, SourceSettings
 from interactions.addresses import email_key
+from interactions.never_log import NeverLog
 from interactions.phones import phone_key
 from interactions.records import Key
 
@@ -36,6 +37,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         join_hours=settings.chains.join_hours,
         sources=sources,
         own=frozenset(key for key in own if key is not None),
+        never_log=NeverLog(settings.mail.never_log),
         auth_servers=frozenset(settings.mail.auth_servers),
     )
 

@@ -1,4 +1,7 @@
-"""Which mails lie at another place of the mailbox already: told by their headers, before anything else is fetched.
+"""What the headers of mails decide, before anything else is fetched: who is left out, what is known from another place.
+
+Where `never_log` names somebody, the headers of every mail are fetched first, and a mail that names them in its headers is
+never fetched whole; that it was seen is remembered, so nobody asks for it again.
 
 A mail that was moved or copied, a folder that was renamed or numbered anew (UIDVALIDITY), a view of all mail: the same
 mails with other UIDs. Size and INTERNALDATE come with the first question about a mail anyway. Only where a mail of the same
@@ -16,6 +19,20 @@ from connectors.mail.answers import Fetched
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
 from interactions.arrivals import Likeness, Location, head_digest
+
+
+async def unwanted(
+    session: ImapSession, intake: Intake, folder: str, uidvalidity: int, there: Sequence[Fetched]
+) -> list[Location]:
+    """Those of the mails of the open folder that are never stored. Of what the server gives no headers, the intake will
+    decide by the mail itself."""
+    if intake.never_log.is_empty or not there:
+        return []
+    try:
+        heads = await session.heads(one.uid for one in there)
+    except NotDone:
+        return []
+    return [Location(folder, uidvalidity, one.uid) for one in heads if one.head and intake.never_log.names(one.head)]
 
 
 async def recognised(

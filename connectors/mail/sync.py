@@ -12,7 +12,7 @@ moment leaves a folder that goes on where it was; mails that were fetched and no
 
 An audit compares the folder with what we have (`audit`): what is missing is read, what is gone is marked, and the newest
 mails are checked to be the same ones. Each folder is audited after it was read to its end, then every `AUDIT_SECONDS`, and
-soon after mails have vanished from it. What is known from another place is not fetched again (`likeness`).
+soon after mails have vanished from it. Headers decide what is not fetched at all (`heads`).
 
 How it fails. A command that fails raises, and nothing moves. A mail that is gone when it is fetched is finished. A mail
 that the server refuses or has no body for is handed over empty: it ends in quarantine with its place, and the rest goes
@@ -31,7 +31,7 @@ from connectors.base import BATCH_COUNT_MAX, Batch, Checkpoint, Intake, Unavaila
 from connectors.mail.answers import Fetched, FolderState, FolderStatus
 from connectors.mail.arguments import UID_MAX
 from connectors.mail.folders import Folder
-from connectors.mail.likeness import recognised
+from connectors.mail.heads import recognised, unwanted
 from connectors.mail.plan import (
     EARLIEST,
     Cursor,
@@ -274,12 +274,10 @@ class FolderSync:
         missing = [uid for uid in uids if uid not in known]
         there = await session.sizes(missing) if missing else []
         strikes = self._strikes.of(name, uidvalidity, uids)
-        elsewhere = await self._recognise(
-            session, [one for one in there if one.uid not in strikes], moving is after_old
-        )
-        there = [one for one in there if one.uid not in elsewhere]
+        unsuspected = [one for one in there if one.uid not in strikes]
+        decided, count = await self._read_heads(session, unsuspected, moving is after_old)
+        there = [one for one in there if one.uid not in decided]
         sizes = {one.uid: one.size for one in there}
-        count = len(elsewhere)
         for portion in portions(uids, there, self._message_bytes_max, strikes):
             mails = await self._fetch(session, portion, sizes)
             arrivals = [self._arrival(one, portion, sizes.get(one.uid)) for one in mails]
@@ -290,14 +288,20 @@ class FolderSync:
         await self._progress()
         return count
 
-    async def _recognise(self, session: ImapSession, there: Sequence[Fetched], is_history: bool) -> set[int]:
-        """Remembers where mails lie that are known from another place; which these are."""
+    async def _read_heads(
+        self, session: ImapSession, there: Sequence[Fetched], is_history: bool
+    ) -> tuple[set[int], int]:
+        """Mails that are not fetched whole, because they are never stored or known from elsewhere; and how many of the
+        latter there are."""
         name, uidvalidity = self.folder.name, self._now().uidvalidity
         with self._striking([one.uid for one in there]):
-            again = await recognised(session, self._intake, name, uidvalidity, there)
-        if again:
-            await self._intake.accept(Batch([], None, is_history, again))
-        return {one.location.uid for one in again}
+            out = await unwanted(session, self._intake, name, uidvalidity, there)
+            decided = {one.uid for one in out}
+            rest = [one for one in there if one.uid not in decided]
+            again = await recognised(session, self._intake, name, uidvalidity, rest)
+        if out or again:
+            await self._intake.accept(Batch([], None, is_history, again, out))
+        return decided | {one.location.uid for one in again}, len(again)
 
     @contextlib.contextmanager
     def _striking(self, uids: Sequence[int]) -> Iterator[None]:

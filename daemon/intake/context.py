@@ -7,6 +7,7 @@ from uuid import UUID
 
 from interactions.addresses import email_key
 from interactions.admission import OurSide
+from interactions.never_log import NeverLog
 from interactions.records import Key
 from storage import people
 from storage.database import Connection
@@ -34,6 +35,7 @@ class IntakeSettings:
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     own: frozenset[Key] = frozenset()
     auth_servers: frozenset[str] = frozenset()
+    never_log: NeverLog = field(default_factory=NeverLog)
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name) or SourceSettings(name)

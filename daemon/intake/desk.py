@@ -21,6 +21,7 @@ from daemon.intake.context import IntakeSettings
 from interactions.admission import ReadMail, read_mail
 from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, SmsArrived, SmsStatusChanged
 from interactions.mime import ParsedMail, TooComplex
+from interactions.never_log import NeverLog
 from interactions.records import Json
 from storage import blobs, checkpoints, leases, locations, sources
 from storage.database import Connection, Database
@@ -53,7 +54,11 @@ class Desk:
     async def accept(self, lease: leases.Lease, batch: Batch) -> Accepted:
         """Commits a batch of one source under its lease."""
         now = self._clock()
-        mails, unread = await self._read([one for one in batch.arrivals if isinstance(one, MailArrived)], now)
+        came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
+        unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]
+        wanted = [one for one in came if one.location not in unwanted] if unwanted else came
+        mails, unread = await self._read(wanted, now)
+        left_out = [locations.Placed(at, None) for at in (*batch.left_out, *unwanted)]
         raws = [one.arrival.raw for one in mails] + [one.arrival.raw for one in unread]
         async with self._database.connection() as db:
             stored = await self._store.keep(db, raws) if raws else []
@@ -64,13 +69,15 @@ class Desk:
             await blobs.add_all(db, stored)
             new = await mail.admit(db, ready, self.settings, now) if raws else 0
             await locations.place_alike(db, lease.source_id, batch.again)
+            await locations.add_all(db, lease.source_id, left_out)
             new += await self.admit_events(db, lease.name, batch.arrivals, now)
             if batch.checkpoint is not None:
                 await checkpoints.save(db, lease.source_id, batch.checkpoint.key, batch.checkpoint.state)
             return new
 
         new = await self._database.in_transaction(work)
-        return Accepted(new, len(batch.arrivals) + len(batch.again) - len(unread) - new, len(unread))
+        known = len(batch.arrivals) - len(unwanted) + len(batch.again) - len(unread) - new
+        return Accepted(new, known, len(unread))
 
     async def admit_events(self, db: Connection, source: str, arrivals: Sequence[Arrival], now: datetime) -> int:
         """Admits calls and SMS within the caller's transaction."""
@@ -105,6 +112,10 @@ class SourceIntake:
     desk: Desk
     database: Database
     lease: leases.Lease
+
+    @property
+    def never_log(self) -> NeverLog:
+        return self.desk.settings.never_log
 
     async def checkpoint(self, key: str) -> Json | None:
         async with self.database.connection() as db:

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.base import Accepted, Batch, Report
-from interactions.arrivals import Likeness, MailArrived, head_digest
+from interactions.arrivals import Likeness, Location, MailArrived, head_digest
+from interactions.never_log import NeverLog
 from interactions.records import Json
 
 
@@ -17,6 +18,8 @@ class MemoryIntake:
         self.batches: list[Batch] = []
         self.checkpoints: dict[str, Json] = {}
         self.reports: list[Report] = []
+        self.never_log = NeverLog()
+        self.left_out: list[Location] = []
         self.mails: list[MailArrived] = []
         self.again: list[Likeness] = []  # known from elsewhere, not fetched
         self.audits: list[tuple[str, list[int], int]] = []  # folder, gone, repaired
@@ -27,7 +30,10 @@ class MemoryIntake:
         return self.checkpoints.get(key)
 
     async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
-        places = {(at.folder, at.uidvalidity, at.uid) for at in (one.location for one in (*self.mails, *self.again))}
+        places = {
+            (at.folder, at.uidvalidity, at.uid)
+            for at in (*(one.location for one in (*self.mails, *self.again)), *self.left_out)
+        }
         return {uid for uid in uids if (folder, uidvalidity, uid) in places}
 
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
@@ -42,6 +48,7 @@ class MemoryIntake:
 
     async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
         places = [(one.location, one.received_at) for one in (*self.mails, *self.again)]
+        places += [(at, None) for at in self.left_out]
         return {at.uid: when for at, when in places if (at.folder, at.uidvalidity) == (folder, uidvalidity)}
 
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
@@ -58,6 +65,7 @@ class MemoryIntake:
             assert isinstance(one, MailArrived)
             self.mails.append(one)
         self.again += batch.again
+        self.left_out += batch.left_out
         if batch.checkpoint is not None:
             self.checkpoints[batch.checkpoint.key] = batch.checkpoint.state
         await self._notify()

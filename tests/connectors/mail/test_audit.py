@@ -7,8 +7,8 @@ import pytest
 
 from connectors.mail import sync
 from tests.fakes.imap_intake import MemoryIntake
-from tests.fakes.imap_script import NO, OK, Box, ImapScript, folder, mails
-from tests.fakes.imap_source import bodies, read, running, source_of
+from tests.fakes.imap_script import OK, Box, ImapScript, folder
+from tests.fakes.imap_source import bodies, read, running
 
 
 async def test_a_mailbox_is_ok_only_once_it_was_compared() -> None:
@@ -104,32 +104,3 @@ async def test_other_mails_under_the_same_numbers_are_read_from_the_beginning() 
 
     assert intake.forgotten == [("INBOX", 1, 1)]
     assert len(intake.mails) == 4
-
-
-# The same mail elsewhere ----------------------------------------------------------------------------------------------
-
-
-async def test_a_folder_that_is_numbered_anew_costs_its_headers() -> None:
-    intake = await read(Box(bodies(1, 2)).book())
-    anew = Box({11: bodies(1)[1], 12: bodies(2)[2], 13: bodies(3)[3]}, uidvalidity=7)
-
-    async with ImapScript(anew.book()) as server:
-        await source_of(server).catch_up(intake)
-
-    assert sorted(one.location.uid for one in intake.again) == [11, 12]
-    assert intake.uids() == [1, 2, 13]
-    fetched = [line for line in server.asked if "BODY.PEEK[]" in line]
-    assert fetched == ["FETCH 13 (UID RFC822.SIZE INTERNALDATE FLAGS BODY.PEEK[])"]
-
-
-async def test_a_server_that_gives_no_headers_is_read_whole() -> None:
-    intake = await read(Box(bodies(1)).book())
-    anew = Box({11: bodies(1)[1]}, uidvalidity=7)
-
-    def fetch(words: str) -> bytes:
-        return NO if "HEADER" in words else mails(anew.mails)(words)
-
-    await read(anew.book(FETCH=fetch), intake)
-
-    assert intake.again == []
-    assert intake.uids() == [1, 11]

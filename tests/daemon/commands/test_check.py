@@ -55,13 +55,13 @@ def test_mistakes_are_items_and_3(ringmail: Ringmail) -> None:
 
 def test_what_is_not_built_yet_is_said_plainly(ringmail: Ringmail, free: dict[str, str]) -> None:
     other = {"name": "other", "type": "megafon", "secret": "s" * 20}
-    ringmail.configure(http=free, telephony=[other], mail={"never_log": ["bank.example"]})
+    ringmail.configure(http=free, telephony=[other], contacts={"auto_create": "sent"})
 
     said = ringmail("check", "--json")
 
     assert said.code == 0
-    assert states(said)["mail.never_log"] == "not built"
-    assert "WILL be stored" in items(said)["mail.never_log"]["means"]
+    assert states(said)["contacts.auto_create"] == "not built"
+    assert "making contacts by itself" in items(said)["contacts.auto_create"]["means"]
     assert states(said)["telephony other"] == "not built"
 
 

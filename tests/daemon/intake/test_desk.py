@@ -1,6 +1,7 @@
 """The door: what arrives becomes one record each, in its chain, whatever the order and however often it comes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +14,7 @@ from daemon.intake.desk import Desk
 from interactions.addresses import email_key
 from interactions.arrivals import Arrival
 from interactions.mime import ParsedMail, parse
+from interactions.never_log import NeverLog
 from interactions.phones import phone_key
 from storage import addresses, leases, sources
 from storage.blobs import Blobs
@@ -166,3 +168,18 @@ async def test_a_stale_lease_can_not_write(door: Door, database: Database) -> No
         await door.bring(mail(raw_mail("1")), checkpoint=Checkpoint("INBOX", {"live_uid": 1}))
 
     assert await door.rows("SELECT 1 FROM interaction UNION ALL SELECT 1 FROM checkpoint") == []
+
+
+async def test_a_mail_that_is_never_to_be_stored_leaves_only_its_place(door: Door) -> None:
+    door.desk.settings = replace(door.desk.settings, never_log=NeverLog(("customer.example",)))
+    unwanted = mail(raw_mail("1"))
+    wanted = mail(raw_mail("2", "anna@other.example"))
+
+    assert await door.bring(unwanted, wanted) == 1
+
+    assert await door.rows("SELECT external_id FROM interaction") == [("2@test.example",)]
+    assert await door.rows("SELECT count(*) FROM blob") == [(1,)]
+    assert await door.rows("SELECT interaction_id IS NULL, quarantine_id IS NULL FROM mail_location ORDER BY 1") == [
+        (False, True),
+        (True, True),
+    ]

@@ -1,0 +1,66 @@
+"""What headers decide: whose mail is never fetched, and which mails are known from another place."""
+
+from interactions.never_log import NeverLog
+from tests.fakes.imap_intake import MemoryIntake
+from tests.fakes.imap_script import NO, Box, ImapScript, mails
+from tests.fakes.imap_source import bodies, read, source_of
+
+# The same mail elsewhere ----------------------------------------------------------------------------------------------
+
+
+async def test_a_folder_that_is_numbered_anew_costs_its_headers() -> None:
+    intake = await read(Box(bodies(1, 2)).book())
+    anew = Box({11: bodies(1)[1], 12: bodies(2)[2], 13: bodies(3)[3]}, uidvalidity=7)
+
+    async with ImapScript(anew.book()) as server:
+        await source_of(server).catch_up(intake)
+
+    assert sorted(one.location.uid for one in intake.again) == [11, 12]
+    assert intake.uids() == [1, 2, 13]
+    fetched = [line for line in server.asked if "BODY.PEEK[]" in line]
+    assert fetched == ["FETCH 13 (UID RFC822.SIZE INTERNALDATE FLAGS BODY.PEEK[])"]
+
+
+async def test_a_server_that_gives_no_headers_is_read_whole() -> None:
+    intake = await read(Box(bodies(1)).book())
+    anew = Box({11: bodies(1)[1]}, uidvalidity=7)
+
+    def fetch(words: str) -> bytes:
+        return NO if "HEADER" in words else mails(anew.mails)(words)
+
+    await read(anew.book(FETCH=fetch), intake)
+
+    assert intake.again == []
+    assert intake.uids() == [1, 11]
+
+
+# Mail that is never stored --------------------------------------------------------------------------------------------
+
+LAWYER = b"From: lawyer@example.com\r\nSubject: 2\r\n\r\nsecret\r\n"
+
+
+async def test_a_mail_that_is_never_stored_is_not_fetched_and_not_asked_for_again() -> None:
+    box = Box({**bodies(1, 3), 2: LAWYER})
+    intake = MemoryIntake()
+    intake.never_log = NeverLog(("lawyer@example.com",))
+
+    async with ImapScript(box.book()) as server:
+        await source_of(server).catch_up(intake)
+        await source_of(server).catch_up(intake)
+
+    assert sorted(intake.uids()) == [1, 3]
+    assert [one.uid for one in intake.left_out] == [2]
+    assert intake.audits == [("INBOX", [], 0)] * 2
+    assert not any("2" in line.split()[1].split(",") for line in server.asked if "BODY.PEEK[]" in line)
+
+
+async def test_without_headers_the_mail_itself_decides() -> None:
+    intake = MemoryIntake()
+    intake.never_log = NeverLog(("lawyer@example.com",))
+
+    def fetch(words: str) -> bytes:
+        return NO if "HEADER" in words else mails({2: LAWYER})(words)
+
+    await read(Box({2: LAWYER}).book(FETCH=fetch), intake)
+
+    assert intake.uids() == [2]  # handed over: the intake drops it
