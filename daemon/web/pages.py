@@ -3,7 +3,7 @@
     GET  /  /interactions            the list, newest first
     GET  /interactions/rows          the same without the frame, for a page that keeps itself fresh; 304 if nothing moved
     GET  /interactions/{id}          one interaction, why it is linked, its chain
-    POST /interactions/{id}/…        the flag and the postponement (`attention`)
+    POST /interactions/{id}/…        the flag and the postponement (`attention`), a link that is corrected (`links`)
     GET  /chains/{id}                a chain from its beginning
     GET  /contacts/{id}              a contact and all that was with it
     GET  /subjects/{id}              a deal, claim or campaign and all that was about it
@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from daemon.auth import serving_of
 from daemon.cursors import read_cursor, write_cursor
 from daemon.filters import WrongFilter
-from daemon.web import attention, entry, listing
+from daemon.web import attention, entry, links, listing
 from daemon.web.forms import read_id
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
 from daemon.web.rows import folded, newer_than, row_of
@@ -37,6 +37,7 @@ TIMELINE_PAGE = 50
 router = APIRouter(include_in_schema=False)
 router.include_router(entry.router)
 router.include_router(attention.router)
+router.include_router(links.router)
 
 
 @router.get("/")
