@@ -17,19 +17,20 @@ from connectors.telephony.ami import PORT, TLS_PORT
 from connectors.telephony.asterisk import Asterisk, AsteriskSettings
 from connectors.telephony.generic import Generic, GenericSettings
 from connectors.telephony.mango import Mango, MangoSettings
+from connectors.telephony.twilio import Twilio, TwilioSettings
 
 
-def receiver_for(table: Telephony, region: str) -> Receiver | None:
-    """The receiver of a telephony source; None where its provider is not built yet, or posts nothing. Raises Refused
-    where its secret or map can't be used."""
+def receiver_for(table: Telephony, region: str, public_url: str = "") -> Receiver | None:
+    """The receiver of a telephony source; None where its provider is not built yet, or posts nothing. `public_url` is
+    where the provider finds us: some sign it. Raises Refused where its secret or map can't be used."""
     make = RECEIVERS.get(table.type)
     try:
-        return make(table, region) if make else None
+        return make(table, region, f"{public_url}/hooks/{table.name}") if make else None
     except ValueError as error:
         raise Refused(f"the telephony source {table.name!r} can't be used: {error}") from None
 
 
-def _generic(table: Telephony, region: str) -> Receiver:
+def _generic(table: Telephony, region: str, _: str) -> Receiver:
     secrets = (table.secret.reveal(),) if table.secret else ()
     return Generic(
         GenericSettings(
@@ -38,13 +39,21 @@ def _generic(table: Telephony, region: str) -> Receiver:
     )
 
 
-def _mango(table: Telephony, _: str) -> Receiver:
+def _mango(table: Telephony, _: str, __: str) -> Receiver:
     return Mango(MangoSettings(table.name, _text(table.api_key), _text(table.api_salt), table.allow_from))
 
 
-RECEIVERS: Mapping[str, Callable[[Telephony, str], Receiver]] = {
+def _twilio(table: Telephony, _: str, address: str) -> Receiver:
+    ours = frozenset((*table.lines, *table.extensions))
+    return Twilio(
+        TwilioSettings(table.name, table.account_sid, _text(table.auth_token), address, ours, table.allow_from)
+    )
+
+
+RECEIVERS: Mapping[str, Callable[[Telephony, str, str], Receiver]] = {
     "generic": _generic,
     "mango": _mango,
+    "twilio": _twilio,
 }
 
 

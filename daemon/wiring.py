@@ -51,7 +51,8 @@ def source_rows(settings: Settings) -> list[tuple[str, str, str]]:
 
 def receivers(settings: Settings) -> Mapping[str, Receiver]:
     """Who reads what is posted to /hooks/NAME. Raises Refused."""
-    found = {phone.name: receiver_for(phone, settings.default_region) for phone in settings.telephony}
+    address = public_url(settings)
+    found = {phone.name: receiver_for(phone, settings.default_region, address) for phone in settings.telephony}
     return {name: receiver for name, receiver in found.items() if receiver is not None}
 
 

@@ -157,7 +157,10 @@ def merge(events: Iterable[CallChanged]) -> Call:
     has_report = any(event.event == "ended" for event in reported)
     answers = [event for event in reported if event.event == "answered"] if has_report else human
     ended = [event for event in reported if event.event == "ended"] or ends
-    directions = [e.direction for e in [*reversed(reported), *reversed(ordered)] if e.direction is not None]
+    # What is said of the call as a whole comes before what is said of one leg.
+    whole = [*reported, *sorted(ordered, key=lambda event: event.leg != "")]
+    spoken = [*reversed(reported), *sorted(ordered[::-1], key=lambda event: event.leg != "")]
+    directions = [e.direction for e in spoken if e.direction is not None]
     # A colleague who is asked during a call does not make it one among ourselves.
     outward = [one for one in directions if one is not Direction.INTERNAL or has_report]
     direction = next(iter(outward or directions), None)
@@ -168,8 +171,8 @@ def merge(events: Iterable[CallChanged]) -> Call:
         state=STATES[rank],
         result=_result(direction, "voicemail" if has_voicemail else cause, bool(answers)) if ends else None,
         direction=direction,
-        from_number=next((e.from_number for e in [*reported, *ordered] if e.from_number), ""),
-        to_number=next((e.to_number for e in [*reported, *ordered] if e.to_number), ""),
+        from_number=next((e.from_number for e in whole if e.from_number), ""),
+        to_number=next((e.to_number for e in whole if e.to_number), ""),
         users=tuple(sorted({user for event in ordered for user in event.users if user})[:USERS_MAX]),
         answered_by=answered_by,
         cause=cause,

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, NoReturn, TypeAlias
 from urllib.parse import parse_qsl
 
-from connectors.base import Unreadable
+from connectors.base import Forged, Unreadable
 
 BODY_BYTES_MAX = 256 * 1024
 FIELDS_MAX = 500
@@ -26,6 +26,8 @@ YEARS = range(1990, 2200)
 
 Fields: TypeAlias = dict[str, list[str]]
 
+_ESCAPES = re.compile(rb"%([0-9A-Fa-f]{2})")
+_BARE = re.compile(rb"[\x00-\x20\x7f-\xff]|%(?![0-9A-Fa-f]{2})")
 _INDEX = re.compile(r"\[\d{0,3}\]\Z")
 
 
@@ -42,6 +44,37 @@ def read_fields(body: bytes, expected: str) -> Fields:
     fields: Fields = {}
     for name, value in pairs:
         fields.setdefault(without_index(name[:NAME_CHARS_MAX]), []).append(_storable(value))
+    return fields
+
+
+def signed_form(body: bytes) -> list[tuple[str, str]]:
+    """The fields of a form whose decoded values are signed. Raises Forged.
+
+    One form can be spelled in several ways; one that mixes spellings (`%7b` beside `%7B`, a bare space) is refused, so that
+    no changed byte passes for the same request."""
+    letters = b"".join(_ESCAPES.findall(body))
+    is_mixed = letters not in (letters.upper(), letters.lower())
+    if len(body) > BODY_BYTES_MAX or is_mixed or _BARE.search(body):
+        raise Forged("the body is no form as the provider sends it")
+    if not body:
+        return []
+    try:
+        return parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=FIELDS_MAX,
+        )
+    except ValueError:
+        raise Forged("the body is no form as the provider sends it") from None
+
+
+def fields_of(pairs: Iterable[tuple[str, str]]) -> Fields:
+    """Pairs as fields, without what no database keeps."""
+    fields: Fields = {}
+    for name, value in pairs:
+        fields.setdefault(name[:NAME_CHARS_MAX], []).append(_storable(value))
     return fields
 
 

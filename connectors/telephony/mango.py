@@ -9,9 +9,8 @@
 Each is a form of `vpbx_api_key`, `sign` and `json`, where `sign` is the hexadecimal SHA-256 of key, json and salt. The
 path is not signed, so what an event is about is read from its content.
 
-Proof: key and signature are compared as texts in constant time. One request can be spelled in several ways as a form;
-one that mixes spellings (`%7b` beside `%7B`, a bare space) is refused, so that no changed byte passes. There is no time
-in the signature: a request that is sent again is known by what it says, for ever, and changes nothing.
+Proof: key and signature are compared as texts in constant time. There is no time in the signature: a request that is
+sent again is known by what it says, for ever, and changes nothing.
 
 How it is read. `entry_id` is the call, `call_id` a leg: of a menu or queue (`location`), or of one telephone that rings.
 The end of a leg is not the end of the call; the summary is. It is believed before the legs, and of it `talk_time`: the
@@ -23,24 +22,19 @@ Limits: a call of which no summary came stays open. Incoming SMS are not part of
 fetched. The manual seen is that of version 1.10 (2017); a newer one may have more events, which are taken and kept.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import parse_qsl
 
 from config.tables import Networks
 from connectors.base import Forged, Unreadable, WebhookReply, WebhookRequest
-from connectors.telephony.fields import BODY_BYTES_MAX, Fields, digest, one_of, read_fields, read_time
+from connectors.telephony.fields import Fields, digest, one_of, read_fields, read_time, signed_form
 from connectors.telephony.signatures import check_network, same
 from interactions.arrivals import Arrival, CallChanged, SmsStatusChanged
 from interactions.records import Direction
 
 SHORT_CHARS_MAX = 255
-FORM_FIELDS_MAX = 20
 _FIELDS = ("vpbx_api_key", "sign", "json")
-_ESCAPES = re.compile(rb"%([0-9A-Fa-f]{2})")
-_BARE = re.compile(rb"[\x00-\x20\x7f-\xff]|%(?![0-9A-Fa-f]{2})")
 _DIRECTIONS = {"0": Direction.INTERNAL, "1": Direction.INCOMING, "2": Direction.OUTGOING}
 _EXPECTED = "expected an event of the VPBX API, with entry_id and call_state, call_direction or recording_id"
 # By the beginning of the code, the longest that fits: a code nobody knows is treated as its class.
@@ -237,17 +231,8 @@ class Mango:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    """The three fields of a request, each there once and spelled one way. Raises Forged."""
-    letters = b"".join(_ESCAPES.findall(body))
-    if len(body) > BODY_BYTES_MAX or _BARE.search(body) or letters not in (letters.upper(), letters.lower()):
-        raise Forged("the body is no form as Mango sends it")
-    try:
-        pairs = parse_qsl(
-            body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
-            max_num_fields=FORM_FIELDS_MAX,
-        )  # fmt: skip
-    except ValueError:
-        raise Forged("the body is no form as Mango sends it") from None
+    """The three fields of a request, each there once. Raises Forged."""
+    pairs = signed_form(body)
     if sorted(name for name, _ in pairs) != sorted(_FIELDS):
         raise Forged(f"the form has other fields than {', '.join(_FIELDS)}, each once")
     return dict(pairs)
