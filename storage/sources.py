@@ -90,3 +90,36 @@ async def find_id(db: Connection, name: str) -> int | None:
     """The number of a source; None while it has never run."""
     found: int | None = await db.fetchval(FIND_ID, name)
     return found
+
+
+# What a person asks of a source ------------------------------------------------------------------------------------------
+
+# Whoever runs it finds its lease gone at the next turn; the fence stops at once what it may still try to write.
+PAUSE = """
+UPDATE source SET paused_at = coalesce(paused_at, now()), lease_owner = NULL, lease_until = NULL
+WHERE name = $1 AND kind <> 'subscriber' AND removed_at IS NULL RETURNING id
+"""
+
+RESUME = """
+UPDATE source SET paused_at = NULL, lease_owner = NULL, lease_until = NULL, next_try_at = NULL,
+    state = CASE WHEN paused_at IS NULL THEN state ELSE 'catching_up' END,
+    detail = CASE WHEN paused_at IS NULL THEN detail ELSE '' END,
+    state_since = CASE WHEN paused_at IS NULL THEN state_since ELSE now() END
+WHERE name = $1 AND kind <> 'subscriber' AND removed_at IS NULL AND (paused_at IS NOT NULL OR $2) RETURNING id
+"""
+
+
+async def pause(db: Connection, name: str) -> bool:
+    """Stops a source until it is resumed; whether there is such a source."""
+    return await db.fetchval(PAUSE, name) is not None
+
+
+async def resume(db: Connection, name: str) -> bool:
+    """Lets a paused source run again; one that runs is left alone. Whether there is such a paused source."""
+    return await db.fetchval(RESUME, name, False) is not None
+
+
+async def sync_now(db: Connection, name: str) -> bool:
+    """Has a source started anew, whatever it waits for: it logs in, reads what there is, and is audited. A paused one is
+    resumed. Whether there is such a source."""
+    return await db.fetchval(RESUME, name, True) is not None

@@ -1,7 +1,12 @@
 """Sources: the configured ones are listed, the retired keep their history, and their state is the truth."""
 
-from storage import sources
+from datetime import UTC, datetime
+
+import pytest
+
+from storage import leases, sources
 from storage.database import Database
+from storage.errors import Stale
 
 BOTH = [("sales", "mailbox", "imap"), ("main", "telephony", "generic")]
 
@@ -93,3 +98,43 @@ async def test_a_source_has_a_number_once_it_has_run(database: Database) -> None
 
         assert await sources.find_id(db, "sales") == await db.fetchval("SELECT id FROM source")
         assert await sources.find_id(db, "other") is None
+
+
+async def test_a_source_is_paused_resumed_and_started_anew(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+
+        async def held() -> list[str]:
+            return [one.name for one in await leases.acquire(db, "daemon", ["sales"], 1, 60)]
+
+        [lease] = await leases.acquire(db, "daemon", ["sales"], 1, 60)
+        await sources.report(db, "sales", "ok")
+
+        assert await sources.pause(db, "sales")
+        assert await sources.pause(db, "sales")
+        with pytest.raises(Stale):  # from this moment on nothing is written any more
+            await leases.fence(db, lease.source_id, lease.token)
+        assert await held() == []
+        assert [one.state for one in await sources.list_all(db)] == ["paused"]
+
+        assert await sources.resume(db, "sales")
+        assert [one.state for one in await sources.list_all(db)] == ["catching_up"]
+        assert await held() == ["sales"]
+        assert not await sources.resume(db, "sales")
+        assert await held() == []
+
+        await sources.report(db, "sales", "needs_reauth", "no", next_try_at=datetime(2030, 1, 1, tzinfo=UTC))
+        assert await sources.sync_now(db, "sales")
+        [row] = await sources.list_all(db)
+        assert (row.state, row.next_try_at) == ("needs_reauth", None)
+        assert await held() == ["sales"]
+
+
+async def test_nothing_is_asked_of_a_source_that_is_not_there(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        await sources.save_all(db, [])
+
+        for ask in (sources.pause, sources.resume, sources.sync_now):
+            assert not await ask(db, "sales")
+            assert not await ask(db, "nobody")
