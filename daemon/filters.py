@@ -47,6 +47,26 @@ NAMES = frozenset(
 )
 
 
+def described() -> list[dict[str, object]]:
+    """The filters as parameters of an OpenAPI description."""
+    allowed: dict[str, tuple[str, ...]] = {name: choices for name, (_, choices) in _CHOICES.items()}
+    allowed |= {"has": ("attachment",), "order": ("newest", "oldest"), **dict.fromkeys(_SWITCHES, ("0", "1"))}
+    allowed["type"] = tuple(Kind)
+    return [_described(name, allowed.get(name)) for name in sorted(NAMES)]
+
+
+def _described(name: str, allowed: tuple[str, ...] | None) -> dict[str, object]:
+    one: dict[str, object] = {"type": "string"}
+    if allowed:
+        one["enum"] = [str(value) for value in allowed]
+    elif name in _IDS:
+        one["format"] = "uuid"
+    elif name in ("limit", "number"):
+        one = {"type": "integer", "minimum": 1}
+    schema = {"type": "array", "items": one} if name == "type" else one
+    return {"name": name, "in": "query", "required": False, "schema": schema}
+
+
 class WrongFilter(ValueError):
     """A filter that can't be used; `errors` are pairs of a parameter and what is wrong with it."""
 

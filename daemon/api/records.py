@@ -18,7 +18,7 @@ from daemon.api.problems import Problem
 from daemon.api.repeats import once
 from daemon.api.shapes import etag, interaction_json, lines_json, wanted_version
 from daemon.auth import serving_of, viewer_of
-from daemon.filters import LIMIT_MAX, WrongFilter, read_filter
+from daemon.filters import LIMIT_MAX, WrongFilter, described, read_filter
 from daemon.intake import manual
 from daemon.serving import Serving
 from daemon.web.listing import shown_kinds
@@ -32,7 +32,7 @@ router = APIRouter(tags=["interactions"])
 FULL_LIMIT_MAX = 20
 
 
-@router.get("/interactions")
+@router.get("/interactions", openapi_extra={"parameters": described()})
 async def list_interactions(request: Request) -> JSONResponse:
     """A page of the list. `full=1` brings long texts, at most 20 at a time."""
     serving = serving_of(request)

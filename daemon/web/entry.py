@@ -27,6 +27,7 @@ from daemon.web import language
 from daemon.web.forms import NotAForm, read_form, safe_next
 from daemon.web.render import Place, is_secure, page, place_of
 from daemon.web.tries import Tries
+from daemon.webhooks import client_address
 from interactions.addresses import email_key
 from storage import people
 from storage.database import Connection
@@ -120,7 +121,7 @@ async def _by_password(place: Place, email: str, password: str, wanted: str) -> 
     guard = guard_of(place.request.app.state)
     key = email_key(email)
     account = key.value if key else email.casefold()
-    remote = place.request.client.host if place.request.client else ""
+    remote = client_address(place.request, place.settings.http.trusted_proxies)
     wait = guard.tries.wait((account, remote))
     if wait > 0:
         minutes = int(wait // 60) + 1

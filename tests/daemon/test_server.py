@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from config.load import loads
 from config.tables import Endpoint
 from daemon.bounds import Asgi, Bounds, Receive, Scope, Send
+from daemon.filters import NAMES
 from daemon.server import (
     CONNECTIONS_MAX,
     CONNECTIONS_MIN,
@@ -192,6 +193,10 @@ async def test_the_interface_describes_itself(api: Api) -> None:
 
     assert described["info"]["title"] == "Ringmail"
     assert "/api/v1/interactions/{interaction_id}" in described["paths"]
+    told = {one["name"]: one["schema"] for one in described["paths"]["/api/v1/interactions"]["get"]["parameters"]}
+    assert told.keys() >= NAMES
+    assert told["direction"]["enum"] == ["incoming", "outgoing", "internal"]
+    assert (told["contact"]["format"], told["type"]["type"]) == ("uuid", "array")
 
 
 # Listening
