@@ -55,8 +55,8 @@ def _of_mailbox(mailbox: Mailbox) -> Iterator[tuple[str, str]]:
         yield "junk", "saving mail of known contacts from Junk"
     if mailbox.members:
         yield "members", "showing bodies to some users only (every user WILL see them)"
-    if mailbox.privacy != "shared":
-        yield "privacy", f"privacy {mailbox.privacy!r} (bodies WILL be stored and shown to every user)"
+    if mailbox.privacy == "private":
+        yield "privacy", "privacy 'private' (bodies WILL be shown to every user)"
     if mailbox.handled_elsewhere:
         yield "handled_elsewhere", "taking the reviewed flag from the server"
 

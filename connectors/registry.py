@@ -108,6 +108,7 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             push=table.mode == "push",
             poll_seconds=table.poll_seconds,
             message_bytes_max=table.message_bytes_max,
+            headers_only=table.privacy == "headers_only",
             connections=table.connections,
             ssl_context=_context(table),
         )

@@ -54,6 +54,7 @@ class MailboxSettings:
     push: bool = True
     poll_seconds: float = 120.0
     message_bytes_max: int = 50_000_000
+    headers_only: bool = False
     connections: int = 3
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     quiet_seconds: float = QUIET_SECONDS
@@ -173,7 +174,14 @@ class ImapSource:
 
         def make(folder: Folder, progress: Progress) -> FolderSync:
             return FolderSync(
-                settings.name, folder, intake, settings.since, settings.message_bytes_max, self._strikes, progress
+                settings.name,
+                folder,
+                intake,
+                settings.since,
+                settings.message_bytes_max,
+                self._strikes,
+                progress,
+                settings.headers_only,
             )
 
         board = Board(intake, make)

@@ -25,6 +25,7 @@ that was put into the folder after its first reading and then missed.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 
 from connectors.base import BATCH_COUNT_MAX, Batch, Checkpoint, Intake, Unavailable
@@ -92,6 +93,7 @@ class FolderSync:
         message_bytes_max: int,
         strikes: Strikes,
         progress: Callable[[], Awaitable[None]],
+        headers_only: bool = False,
     ) -> None:
         self.folder = folder
         self.total = 0
@@ -103,6 +105,7 @@ class FolderSync:
         self._message_bytes_max = message_bytes_max
         self._strikes = strikes
         self._progress = progress
+        self._headers_only = headers_only
         self._cursor: Cursor | None = None
         self._audited_at: float | None = None
         self._audit_at = 0.0
@@ -324,12 +327,23 @@ class FolderSync:
         name, uidvalidity = self.folder.name, self._now().uidvalidity
         if not portion.uids:
             return []
+        if self._headers_only:
+            return await self._fetch_heads(session, portion)
         if portion.bytes_max == 0:
             return [Fetched(uid, sizes.get(uid), body=b"") for uid in portion.uids]
         with self._striking(portion.uids):
             mails = await self._fetch_all(session, portion)
         self._strikes.clear(name, uidvalidity, portion.uids)
         return mails
+
+    async def _fetch_heads(self, session: ImapSession, portion: Portion) -> list[Fetched]:
+        """The headers in place of the mails. One that the server gives none of stays without."""
+        with self._striking(portion.uids):
+            try:
+                heads = await session.heads(portion.uids)
+            except NotDone:
+                heads = [one for uid in portion.uids for one in await self._refused(session, uid)]
+        return [replace(one, body=one.head or b"") for one in heads]
 
     async def _fetch_all(self, session: ImapSession, portion: Portion) -> list[Fetched]:
         try:
@@ -361,6 +375,8 @@ class FolderSync:
         known_bytes = size or 0 if not raw else len(raw)
         if raw and portion.bytes_max is not None and len(raw) >= portion.bytes_max:
             known_bytes = max(size or 0, len(raw) + 1)
+        if self._headers_only:
+            known_bytes = max(size or 0, len(raw))
         return MailArrived(
             source=self._source,
             location=Location(self.folder.name, self._now().uidvalidity, mail.uid),

@@ -37,7 +37,7 @@ class Office:
         self.dovecot, self.database, self.user = dovecot, database, user
         self._intake = SourceIntake(desk, database, lease)
 
-    async def sync(self) -> None:
+    async def sync(self, headers_only: bool = False) -> None:
         """As after a start of the daemon: nothing is remembered but what is in the database."""
         settings = MailboxSettings(
             "sales",
@@ -47,6 +47,7 @@ class Office:
             self.user,
             PASSWORD,
             ssl_context=self.dovecot.trusting(),
+            headers_only=headers_only,
         )
         await ImapSource(settings).catch_up(self._intake)
 
@@ -170,6 +171,18 @@ async def test_a_mail_that_we_lost_comes_back_and_a_mail_deleted_there_stays(off
     assert await office.rows("SELECT uid, gone_at IS NULL FROM mail_location ORDER BY uid") == [(1, True), (2, False)]
     assert await office.rows("SELECT count(*) FROM interaction") == [(2,)]
     assert await office.rows("SELECT state, audit_repairs FROM source") == [("ok", 1)]
+
+
+async def test_of_headers_alone_a_chain_is_made_and_no_text_is_kept(office: Office) -> None:
+    for raw in (QUESTION, office.answer()):
+        office.dovecot.deliver(office.user, raw)
+    office.dovecot.append(office.user, office.reply(), "Sent")
+
+    await office.sync(headers_only=True)
+
+    assert await office.rows("SELECT DISTINCT body_text, reply_text FROM body") == [("", "")]
+    assert await office.rows("SELECT DISTINCT excerpt, block->'marks' ? 'truncated' FROM interaction") == [("", True)]
+    assert await office.rows("SELECT size FROM chain WHERE merged_into IS NULL") == [(3,)]
 
 
 async def test_a_mail_that_can_not_be_read_waits_in_quarantine_and_the_rest_goes_on(office: Office) -> None:

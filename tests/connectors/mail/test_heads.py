@@ -3,7 +3,7 @@
 from interactions.never_log import NeverLog
 from tests.fakes.imap_intake import MemoryIntake
 from tests.fakes.imap_script import NO, Box, ImapScript, mails
-from tests.fakes.imap_source import bodies, read, source_of
+from tests.fakes.imap_source import bodies, changed, read, source_of
 
 # The same mail elsewhere ----------------------------------------------------------------------------------------------
 
@@ -32,6 +32,34 @@ async def test_a_server_that_gives_no_headers_is_read_whole() -> None:
 
     assert intake.again == []
     assert intake.uids() == [1, 11]
+
+
+# Headers only ---------------------------------------------------------------------------------------------------------
+
+
+async def test_of_a_mailbox_of_headers_only_no_text_is_ever_fetched() -> None:
+    box = Box(bodies(1, 2))
+    intake = MemoryIntake()
+    async with ImapScript(box.book()) as server:
+        await changed(source_of(server), headers_only=True).catch_up(intake)
+
+    assert {one.location.uid: one.raw for one in intake.mails} == {
+        1: b"Subject: 1\r\n\r\n",
+        2: b"Subject: 2\r\n\r\n",
+    }
+    assert {one.size for one in intake.mails} == {len(bodies(1)[1])}
+    assert not any("BODY.PEEK[]" in line for line in server.asked)
+
+
+async def test_headers_that_a_server_refuses_wait_in_quarantine() -> None:
+    box = Box(bodies(1))
+
+    def fetch(words: str) -> bytes:
+        return NO if "HEADER" in words else mails(box.mails)(words)
+
+    intake = await read(box.book(FETCH=fetch), headers_only=True)
+
+    assert [one.raw for one in intake.mails] == [b""]
 
 
 # Mail that is never stored --------------------------------------------------------------------------------------------
