@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from interactions.records import Direction, Interaction
 from storage import attention, feed
@@ -17,6 +18,12 @@ async def remind(db: Connection) -> int:
     await feed.add(db, [feed.Change("interaction.updated", one) for one in woken])
     await feed.add(db, [feed.Change("reminder.due", one) for one in (*woken, *due)])
     return len(woken) + len(due)
+
+
+async def hold(db: Connection, ids: Sequence[UUID]) -> None:
+    """Puts what a rule wants so on control, until somebody takes the mark away."""
+    for one in ids:
+        await attention.set_control(db, one, True, None, False)
 
 
 async def wake(db: Connection, arrived: Sequence[Interaction]) -> None:

@@ -1,7 +1,8 @@
 """What the rest of the daemon needs of the configuration, as plain values: who we are, which sources there are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from config.program_settings import Rule as RuleTable
 from config.settings import Settings
 from connectors.base import Receiver
 from connectors.registry import receiver_for
@@ -9,7 +10,8 @@ from daemon.intake.context import IntakeSettings, SourceSettings
 from interactions.addresses import email_key
 from interactions.never_log import NeverLog
 from interactions.phones import phone_key
-from interactions.records import Key
+from interactions.records import AddressKind, Key
+from interactions.rules import Rule, Sets, When
 
 
 def intake_settings(settings: Settings) -> IntakeSettings:
@@ -33,6 +35,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         )
         own.update(known)
     return IntakeSettings(
+        rules=tuple(rule_of(one, settings.default_region) for one in settings.rules),
         region=settings.default_region,
         join_hours=settings.chains.join_hours,
         sources=sources,
@@ -40,6 +43,37 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         never_log=NeverLog(settings.mail.never_log),
         auth_servers=frozenset(settings.mail.auth_servers),
     )
+
+
+def rule_of(table: RuleTable, region: str) -> Rule:
+    """A rule with its addresses, numbers and texts in the form in which they are compared."""
+    when, sets = table.when, table.sets
+    responsible = email_key(sets.responsible) if sets.responsible else None
+    return Rule(
+        When(
+            sources=frozenset(when.source),
+            senders=_keys(when.from_, region),
+            domains=frozenset(one.casefold().removeprefix("@") for one in when.domain),
+            topics=tuple(one.casefold() for one in when.topic),
+            marks=frozenset(when.mark),
+            lines=_keys(when.line, region),
+            directions=frozenset(when.direction),
+            types=frozenset(when.type),
+        ),
+        Sets(
+            responsible.value if responsible else None,
+            sets.reviewed,
+            sets.importance,
+            tuple(sets.tags),
+            sets.on_control,
+        ),
+    )
+
+
+def _keys(texts: Iterable[str], region: str) -> frozenset[Key]:
+    """Addresses and numbers as they are compared. What is neither must match nothing, rather than anything."""
+    found = {one: email_key(one) if "@" in one else phone_key(one, region) for one in texts if one != "*"}
+    return frozenset(key or Key(AddressKind.OTHER, text) for text, key in found.items())
 
 
 def source_rows(settings: Settings) -> list[tuple[str, str, str]]:

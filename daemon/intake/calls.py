@@ -11,6 +11,7 @@ from uuid import UUID
 
 from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
+from daemon.intake.ruling import ruled
 from interactions.admission import (
     KnownAddress,
     OurSide,
@@ -55,7 +56,7 @@ async def admit_calls(
             continue
         decided = decide_call(interaction_id, source, keys[interaction_id][0], call, known, ours, now)
         if is_new:
-            await _add(db, decided, known, settings)
+            await _add(db, decided, known, settings, ours, now)
             created += 1
         else:
             await records.update_call(db, decided, known, now)
@@ -96,13 +97,18 @@ def _changes(decided: Interaction, call: Call, is_new: bool) -> list[feed.Change
     return [first, feed.Change(told, decided.id)] if told else [first]
 
 
-async def _add(db: Connection, decided: Interaction, known: dict[Key, KnownAddress], settings: IntakeSettings) -> None:
+async def _add(
+    db: Connection, decided: Interaction, known: dict[Key, KnownAddress], settings: IntakeSettings, ours: OurSide,
+    now: datetime,
+) -> None:  # fmt: skip
     """Writes a new call or SMS, into the one open chain of its party if there is one, else into a chain of its own."""
+    [decided], on_control = ruled([decided], settings, ours, now)
     chain_id = await _open_chain(db, decided, known, settings)
     if chain_id is not None:
         decided = replace(decided, chain_id=chain_id, link=Link("recent_party"))
     await chains.extend(db, [decided])
     await records.add_all(db, [decided], known)
+    await attention.hold(db, on_control)
     await attention.wake(db, [decided])
 
 
@@ -149,7 +155,7 @@ async def _add_sms(
 ) -> None:  # fmt: skip
     initial = "received" if one.direction is Direction.INCOMING else "queued"
     decided = decide_sms(one, merge_status(reports, initial), segments(one.text), known, ours, now)
-    await _add(db, decided, known, settings)
+    await _add(db, decided, known, settings, ours, now)
     await feed.add(db, [feed.Change("interaction.created", decided.id)])
 
 

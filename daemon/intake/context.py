@@ -9,6 +9,7 @@ from interactions.addresses import email_key
 from interactions.admission import OurSide
 from interactions.never_log import NeverLog
 from interactions.records import Key
+from interactions.rules import Rule
 from storage import people
 from storage.database import Connection
 
@@ -36,6 +37,7 @@ class IntakeSettings:
     own: frozenset[Key] = frozenset()
     auth_servers: frozenset[str] = frozenset()
     never_log: NeverLog = field(default_factory=NeverLog)
+    rules: tuple[Rule, ...] = ()
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name) or SourceSettings(name)

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
+from daemon.intake.ruling import ruled
 from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
 from interactions.arrivals import MailArrived, head_digest
 from interactions.chains import place
@@ -78,10 +79,12 @@ async def _write(
         for read in mails
     ]
 
+    decided, on_control = ruled(decided, settings, ours, now)
     await chains.extend(db, decided)
     await chains.merge(db, placement.merged)
     await records.add_all(db, decided, known)
     await chains.save_refs(db, threads, placement)
+    await attention.hold(db, on_control)
     await attention.wake(db, decided)
     changes = [feed.Change("interaction.created", one.id) for one in decided]
     changes += [feed.Change("chain.merged", gone, {"into": str(to)}) for gone, to in placement.merged.items()]
