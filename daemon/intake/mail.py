@@ -16,8 +16,9 @@ from daemon.intake.ruling import ruled
 from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
 from interactions.arrivals import MailArrived, head_digest
 from interactions.chains import place
+from interactions.guards import flags_of
 from interactions.records import Interaction, JsonValue
-from storage import addresses, chains, feed, locations, origins, quarantine, records
+from storage import addresses, chains, feed, guards, locations, origins, quarantine, records
 from storage.database import Connection
 
 
@@ -85,10 +86,22 @@ async def _write(
     await records.add_all(db, decided, known)
     await chains.save_refs(db, threads, placement)
     await attention.hold(db, on_control)
+    flagged = await _flag(db, decided)
     await attention.wake(db, decided)
     changes = [feed.Change("interaction.created", one.id) for one in decided]
     changes += [feed.Change("chain.merged", gone, {"into": str(to)}) for gone, to in placement.merged.items()]
+    changes += [feed.Change("interaction.updated", one) for one in flagged]
     await feed.add(db, changes)
+
+
+async def _flag(db: Connection, new: Sequence[Interaction]) -> list[UUID]:
+    """Finds the flags of all members of the chains that have grown; returns who had other ones before."""
+    changed: dict[UUID, tuple[str, ...]] = {}
+    for members in await guards.members(db, sorted({one.chain_id for one in new})):
+        held = {member.id: member.flags for member in members}
+        changed.update({one: flags for one, flags in flags_of(members).items() if flags != held[one]})
+    await guards.set_flags(db, changed)
+    return sorted(changed.keys() - {one.id for one in new})
 
 
 async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> None:
