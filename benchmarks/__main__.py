@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks import lists, sync, webhooks
+from daemon import log
 
 ALL = {"sync": sync.run, "webhooks": webhooks.run, "lists": lists.run}
 
@@ -13,6 +14,7 @@ def main() -> int:
     if unknown := [name for name in wanted if name not in ALL]:
         print(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(ALL)}")
         return 2
+    log.set_up(quiet=True)
     for name in wanted:
         ALL[name]()
         print()

@@ -47,7 +47,7 @@ def _letter(rng: random.Random, number: int, at: datetime, customer: tuple[str, 
     kind = rng.random()
     parent = before[-1] if before else None
     is_ours = len(before) % 2 == 1
-    paragraphs = 60 if 0.6 <= kind < 0.9 else 3
+    paragraphs = 25 if 0.6 <= kind < 0.9 else 3
     return Letter(
         message_id=f"{number}.{rng.getrandbits(40):010x}@bench.example",
         sent_at=at,

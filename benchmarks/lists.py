@@ -11,6 +11,8 @@ from statistics import median
 import aiohttp
 
 from benchmarks.measured import line, on_fast_loop, percentile
+from config.load import load
+from daemon.opening import opened
 from daemon.passwords import TOKEN_PREFIX, digest, new_secret
 from storage import people
 from tests.fakes import history
@@ -43,9 +45,10 @@ async def measure(records: int, rounds: int) -> dict[str, list[float]]:
     """Seconds of every request, by name."""
     with home() as folder:
         config = write_config(folder)
-        async with running_app(config) as app:
+        async with opened(load(config, {}).settings):
             await history.fill(dsn_of(config), records)
             await rows(dsn_of(config), _NUMBERED)
+        async with running_app(config) as app:
             secret = TOKEN_PREFIX + new_secret()
             await app.serving.database.in_transaction(
                 lambda db: people.add_token(db, "bench", digest(secret), ["read", "write"])

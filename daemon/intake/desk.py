@@ -1,16 +1,17 @@
 """The door for everything that arrives: read, then gather, decide, write and checkpoint in one transaction.
 
-    arrivals ──► read (parse)  ──► keep raw bytes ──► BEGIN
-                 loop or worker    one pack, fsync     fence: is the source still ours?
-                                                       admit: gather → decide → write
-                                                       checkpoint
-                                                       COMMIT ──► accept returns
+    arrivals ──► read (parse) and keep raw bytes ──► BEGIN
+                 loop or worker   one pack, fsync    fence: is the source still ours?
+                                                     admit: gather → decide → write
+                                                     checkpoint
+                                                     COMMIT ──► accept returns
 
 `accept` returns only after the commit: that is the back-pressure on connectors. A deadlock runs the whole admission
 again; ids are made from what arrived, so the second try writes the same rows. A crash anywhere loses nothing: the batch
 is fetched again and meets its origins.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -57,11 +58,14 @@ class Desk:
         came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
         unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]
         wanted = [one for one in came if one.location not in unwanted] if unwanted else came
-        mails, unread = await self._read(wanted, now)
+        raws = [one.raw for one in wanted]
+        keeping = asyncio.ensure_future(self._keep(raws))  # the disk works while we read
+        try:
+            mails, unread = await self._read(wanted, now)
+            stored = await keeping
+        finally:
+            keeping.cancel()
         left_out = [locations.Placed(at, None) for at in (*batch.left_out, *unwanted)]
-        raws = [one.arrival.raw for one in mails] + [one.arrival.raw for one in unread]
-        async with self._database.connection() as db:
-            stored = await self._store.keep(db, raws) if raws else []
         ready = mail.MailBatch(lease.name, lease.source_id, mails, unread)
 
         async def work(db: Connection) -> int:
@@ -91,18 +95,30 @@ class Desk:
         await calls.admit_statuses(db, source, [one for one in arrivals if isinstance(one, SmsStatusChanged)])
         return new
 
+    async def _keep(self, raws: Sequence[bytes]) -> list[blobs.Stored]:
+        async with self._database.connection() as db:
+            return await self._store.keep(db, raws) if raws else []
+
     async def _read(self, arrivals: Sequence[MailArrived], now: datetime) -> tuple[list[ReadMail], list[mail.Unread]]:
-        """Parses mails; what can't be parsed is kept with its reason and holds up nothing."""
-        read, unread = [], []
-        for arrival in arrivals:
-            if not arrival.raw:  # there is nothing that could tell one of them from another
-                unread.append(mail.Unread(arrival, "the server lists this mail and gives no content of it"))
-                continue
-            try:
-                read.append(read_mail(arrival, await self.parse(arrival.raw), now))
-            except TooComplex as reason:
-                unread.append(mail.Unread(arrival, str(reason)))
-        return read, unread
+        """Parses mails, in their order; what can't be parsed is kept with its reason and holds up nothing. While a process
+        reads a large one, small ones are read here."""
+        tasks = [asyncio.ensure_future(self._read_one(arrival, now)) for arrival in arrivals]
+        try:
+            found = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()  # of use only where one of them failed
+        return [one for one in found if isinstance(one, ReadMail)], [
+            one for one in found if isinstance(one, mail.Unread)
+        ]
+
+    async def _read_one(self, arrival: MailArrived, now: datetime) -> ReadMail | mail.Unread:
+        if not arrival.raw:  # there is nothing that could tell one of them from another
+            return mail.Unread(arrival, "the server lists this mail and gives no content of it")
+        try:
+            return read_mail(arrival, await self.parse(arrival.raw), now)
+        except TooComplex as reason:
+            return mail.Unread(arrival, str(reason))
 
 
 @dataclass(frozen=True, slots=True)
