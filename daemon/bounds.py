@@ -21,6 +21,7 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 WEBHOOK_BYTES_MAX = 2 * 1024 * 1024
 BODY_BYTES_MAX = 32 * 1024 * 1024
 BODY_SECONDS_MAX = 20.0
+LINGER_SECONDS_MAX = 2.0
 
 
 class OutOfBounds(Exception):
@@ -83,6 +84,8 @@ class Bounds:
             with contextlib.suppress(OutOfBounds):
                 await self._app(scope, bounded_receive, bounded_send)
         if failed is not None and not is_answered:
+            if isinstance(failed, TooLarge):
+                await _let_finish(receive, min(self._seconds, LINGER_SECONDS_MAX))
             await problem_response(_problem(failed, limit, self._seconds))(scope, receive, send)
 
 
@@ -92,6 +95,15 @@ async def _within(receive: Receive, deadline: float | None) -> Message:
             return await receive()
     except TimeoutError:
         raise TooSlow from None
+
+
+async def _let_finish(receive: Receive, seconds: float) -> None:
+    """Reads on for a moment and forgets it: most clients hear an answer only after they have said everything, and a
+    connection that is closed before takes the answer with it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 def _declared(scope: Scope) -> int:

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from fastapi import FastAPI
 from structlog.testing import capture_logs
@@ -229,6 +231,18 @@ async def test_headers_without_end_are_refused() -> None:
         heard = await said(port, b"GET / HTTP/1.1\r\n", *[b"X: " + b"y" * 8000 + b"\r\n"] * (HEADER_BYTES_MAX // 4000))
 
     assert heard == b"" or heard.startswith(b"HTTP/1.1 400")
+
+
+async def test_a_large_body_is_answered_also_to_clients_that_first_say_everything() -> None:
+    async with served(Bounds(hello, 5.0)) as port, aiohttp.ClientSession() as http:
+        for body in (io.BytesIO(b"x" * 3_000_000), pieces(3_000_000)):
+            async with http.post(f"http://127.0.0.1:{port}/hooks/main", data=body) as answer:
+                assert (answer.status, (await answer.json(content_type=None))["code"]) == (413, "too_large")
+
+
+async def pieces(count: int) -> AsyncIterator[bytes]:
+    for _ in range(0, count, 10_000):
+        yield b"x" * 10_000
 
 
 async def test_a_slow_body_is_answered_and_hung_up_on() -> None:
