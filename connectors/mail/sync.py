@@ -145,7 +145,7 @@ class FolderSync:
     async def turn(self, session: ImapSession, portions_max: int) -> None:
         """Reads all live mail, and history up to a number of portions."""
         cursor, state = await self._open(session)
-        if may_have_new(cursor, state):
+        if may_have_new(cursor, state) or (self.is_audited and state.exists > self._there):
             await self.read_new(session)
         self._seen = state
         self._notice_vanished(state)
@@ -178,6 +178,8 @@ class FolderSync:
             return  # another generation: it is read first
         if cursor.uidvalidity:
             there = await session.uid_search("1:*") if state.exists else []
+            if there and there[-1] > cursor.live_uid:  # just come, or UIDNEXT is wrong
+                await self.read_new(session)
             ours = await self._intake.placed(self.folder.name, cursor.uidvalidity)
             if await self._is_other(session, there, ours):
                 await self._start_anew(session, state)
