@@ -42,6 +42,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         own=frozenset(key for key in own if key is not None),
         never_log=NeverLog(settings.mail.never_log),
         auth_servers=frozenset(settings.mail.auth_servers),
+        unproved_claims=settings.mail.unproved == "claims",
     )
 
 

@@ -6,6 +6,8 @@ Direction of a mail, by whose addresses stand where (own: a mailbox, alias or li
     From own, all recipients own       internal
     otherwise                          incoming, to review; automatic answers and bounces are born reviewed
 
+Where a From without proof is only a claim (`unproved`), one from own that was not found in Sent comes in like any other.
+
 `occurred_at` of a mail is its Date, held within 7 days before and 1 day after the moment the server received it.
 A call is the fold of all its events (`calls`): its record is made again from them each time, and what a person wrote
 into it stays. It is born to review; when it was answered and the source says so, it is reviewed.
@@ -23,6 +25,7 @@ from interactions.bodies import excerpt
 from interactions.calls import Call
 from interactions.chains import REFERENCES_MAX, Threadable, new_chain_id, ref_of, series_of, subject_key_of
 from interactions.contacts import ContactKind, Employment, partner_at
+from interactions.guards import CLAIMS
 from interactions.mime import ParsedMail
 from interactions.phones import phone_key
 from interactions.proofs import authenticated
@@ -33,6 +36,7 @@ from interactions.records import (
     Json,
     Key,
     Kind,
+    Link,
     Participant,
     Role,
     sane_time,
@@ -82,6 +86,7 @@ class OurSide:
     region: str = "RU"
     review_answered: bool = True
     auth_servers: frozenset[str] = frozenset()
+    unproved_claims: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,9 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
     participants = mail_participants(mail)
     sender = _known(participants[:1] if mail.from_ else (), known)
     recipients = [p for p in participants if p.role in (Role.TO, Role.CC, Role.BCC)]
-    from_ours = bool(sender and sender[0].is_ours)
+    proof = _proof(mail, ours)
+    is_claim = ours.unproved_claims and proof != "pass" and read.arrival.folder_role != "sent"
+    from_ours = bool(sender and sender[0].is_ours) and not is_claim
     all_ours = bool(recipients) and all(p.key and p.key in known and known[p.key].is_ours for p in recipients)
     direction = Direction.INCOMING
     if from_ours:
@@ -188,11 +195,12 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         external_id=mail.message_id or None,
         reviewed=reviewed,
         reviewed_at=now if reviewed else None,
-        block=_mail_block(mail, marks, _proof(mail, ours)),
+        block=_mail_block(mail, marks, proof),
         participants=participants,
         attachments=mail.attachments,
         body_text=mail.body_text,
         reply_text=mail.reply_text,
+        link=Link("root", "", (CLAIMS,) if is_claim else ()),
     )
 
 

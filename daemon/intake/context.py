@@ -36,6 +36,7 @@ class IntakeSettings:
     sources: Mapping[str, SourceSettings] = field(default_factory=dict)
     own: frozenset[Key] = frozenset()
     auth_servers: frozenset[str] = frozenset()
+    unproved_claims: bool = False
     never_log: NeverLog = field(default_factory=NeverLog)
     rules: tuple[Rule, ...] = ()
 
@@ -64,4 +65,5 @@ async def our_side(db: Connection, settings: IntakeSettings, source: str, now: d
         region=settings.region,
         review_answered=own.review_answered,
         auth_servers=settings.auth_servers,
+        unproved_claims=settings.unproved_claims,
     )

@@ -15,7 +15,7 @@ from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.ruling import ruled
 from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
 from interactions.arrivals import MailArrived, head_digest
-from interactions.chains import place
+from interactions.chains import Placement, place
 from interactions.guards import flags_of
 from interactions.records import Interaction, JsonValue
 from storage import addresses, chains, feed, guards, locations, origins, quarantine, records
@@ -70,28 +70,25 @@ async def _write(
     ours = await our_side(db, settings, source, now)
 
     placement = place(threads, known_ids)
-    decided: list[Interaction] = [
-        replace(
-            decide_mail(read, known, ours, now),
-            chain_id=placement.chain_of[read.interaction_id],
-            link=placement.link_of[read.interaction_id],
-            raw_sha256=sha256(read.arrival.raw).digest(),
-        )
-        for read in mails
-    ]
+    decided = [_placed(decide_mail(read, known, ours, now), read.arrival.raw, placement) for read in mails]
 
     decided, on_control = ruled(decided, settings, ours, now)
     await chains.extend(db, decided)
     await chains.merge(db, placement.merged)
     await records.add_all(db, decided, known)
     await chains.save_refs(db, threads, placement)
-    await attention.hold(db, on_control)
     flagged = await _flag(db, decided)
+    await attention.hold(db, on_control)
     await attention.wake(db, decided)
     changes = [feed.Change("interaction.created", one.id) for one in decided]
     changes += [feed.Change("chain.merged", gone, {"into": str(to)}) for gone, to in placement.merged.items()]
     changes += [feed.Change("interaction.updated", one) for one in flagged]
     await feed.add(db, changes)
+
+
+def _placed(decided: Interaction, raw: bytes, placement: Placement) -> Interaction:
+    link = replace(placement.link_of[decided.id], flags=decided.link.flags)
+    return replace(decided, chain_id=placement.chain_of[decided.id], link=link, raw_sha256=sha256(raw).digest())
 
 
 async def _flag(db: Connection, new: Sequence[Interaction]) -> list[UUID]:

@@ -231,6 +231,34 @@ def test_a_sender_is_proved_by_the_hosts_that_we_believe() -> None:
     assert decide(replace(mail, from_=boxes("x@x.example", "y@x.example"))).block["authenticated"] == "none"
 
 
+@pytest.mark.parametrize(
+    ("sender", "proof", "folder_role", "direction", "flags"),
+    [
+        ("ivan@customer.example", "pass", "", Direction.INCOMING, ()),
+        ("ivan@customer.example", "fail", "", Direction.INCOMING, ("claims",)),
+        ("ivan@customer.example", "", "", Direction.INCOMING, ("claims",)),
+        ("anna@example.org", "pass", "", Direction.OUTGOING, ()),
+        ("anna@example.org", "", "", Direction.INCOMING, ("claims",)),  # anybody can write that
+        ("anna@example.org", "", "sent", Direction.OUTGOING, ()),
+    ],
+)
+def test_an_unproved_sender_is_a_claim_where_that_is_wanted(
+    sender: str, proof: str, folder_role: str, direction: Direction, flags: tuple[str, ...]
+) -> None:
+    domain = sender.partition("@")[2]
+    results = (f"mx.example.org; dmarc={proof} header.from={domain}",) if proof else ()
+    mail = ParsedMail(from_=boxes(sender), to=boxes("x@x.example"), auth_results=results)
+    ours = replace(OURS, auth_servers=frozenset({"mx.example.org"}), unproved_claims=True)
+
+    decided = decide(mail, ours, folder_role=folder_role)
+
+    assert (decided.direction, decided.reviewed, decided.link.flags) == (
+        direction,
+        direction is Direction.OUTGOING,
+        flags,
+    )
+
+
 def test_a_bounce_refers_to_the_mail_that_did_not_arrive_and_says_who_did_not_get_it() -> None:
     mail = ParsedMail(marks=("bounce",), report=Report("offer@example.org", ("ivan@customer.example",)))
 
