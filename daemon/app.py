@@ -26,6 +26,7 @@ from connectors.registry import RECEIVERS, SOURCES, mailbox_source, telephony_so
 from daemon import attention
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
+from daemon.matching import local_rules
 from daemon.opening import blobs_of
 from daemon.server import Server, bind, build, make_server
 from daemon.serving import Serving
@@ -237,7 +238,8 @@ async def _index(db: Connection) -> int:
 async def _save_sources(db: Connection, settings: Settings) -> None:
     """The rows of our sources, and our own addresses."""
     await sources.save_all(db, source_rows(settings))
-    await addresses.mark_own(db, intake_settings(settings).own, datetime.now(UTC).date())
+    own = intake_settings(settings).own
+    await addresses.mark_own(db, own, datetime.now(UTC).date(), local_rules(settings))
     for mailbox in settings.mailboxes:
         if mailbox.password is None:
             await sources.report(db, mailbox.name, "misconfigured", "logging in by tokens (oauth) is not built yet")

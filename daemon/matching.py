@@ -16,17 +16,25 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from config.settings import Settings
 from daemon import contacts as acts
 from daemon.contacts import ADDRESSES_MAX, RAW_CHARS_MAX, Fields, Invalid, Spelling, new_id
 from interactions.addresses import clean_name
 from interactions.contacts import Contact, Coordinate
 from interactions.records import Json
+from interactions.variants import Local
 from storage import addresses, contacts, decisions, feed, merging, parties, snapshots, undo
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
 from storage.parties import Party
 
 KIND = "contacts"
+
+
+def local_rules(settings: Settings) -> Local:
+    """What the configuration says about local numbers and domains that tell nothing."""
+    own = settings.contacts
+    return Local(settings.default_region, own.default_area_code, frozenset(map(str, own.freemail_domains)))
 
 
 class Remember(StrEnum):

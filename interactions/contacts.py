@@ -7,7 +7,11 @@ The rule is never to pick silently among several people. In order:
     email_exact    exactly one contact has the address (phone_exact for a number)
     …              a person and that person's own partner both have it: the person, whose partner is shown anyway
     partner_of_all several persons of one partner share it: the partner
-    none           nobody has it, or several who share nothing: no link, the candidates are listed
+    none           several have it who share nothing: no link, the candidates are listed
+    phone_variant  nobody has it, but exactly one contact another spelling of it (email_variant for an e-mail): a link of
+                   lower confidence; of several the same choice as above
+    domain         a partner has its domain: no link, a suggestion with the candidates
+    none           nobody at all
 """
 
 from collections.abc import Iterable, Sequence
@@ -118,30 +122,53 @@ class Remembered:
 NOBODY = Match()
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What there is where nobody has an address itself: who has another spelling of it, and whose its domain is."""
+
+    owners: Sequence[Owner] = ()
+    own: bool = False  # another spelling is our own address
+    partners: tuple[UUID, ...] = ()
+
+
+FAR = Near()
+
+
 def choose(
-    key: Key, owners: Sequence[Owner], today: date, *, own: bool = False, remembered: Remembered | None = None
-) -> Match:
+    key: Key, owners: Sequence[Owner], today: date, *, own: bool = False, remembered: Remembered | None = None,
+    near: Near = FAR,
+) -> Match:  # fmt: skip
     """The link that follows from the owners of an address. One who has had it more than once counts once."""
-    owners = list({owner.contact_id: owner for owner in owners}.values())
-    users = [owner for owner in owners if owner.kind is ContactKind.USER]
+    what = "email" if key.kind is AddressKind.EMAIL else "phone"
+    users = {owner.contact_id for owner in owners if owner.kind is ContactKind.USER}
     if own or users:
-        only = users[0].contact_id if len(users) == 1 else None
-        return Match(only, "own", "exact")
+        return Match(next(iter(users)) if len(users) == 1 else None, "own", "exact")
     if remembered is not None:
         return Match(remembered.contact_id, "remembered", "manual")
-    if not owners:
-        return NOBODY
-    rule = "phone_exact" if key.kind is AddressKind.PHONE else "email_exact"
+    if owners:
+        return _among(owners, today, f"{what}_exact", "exact")
+    users = {owner.contact_id for owner in near.owners if owner.kind is ContactKind.USER}
+    if near.own or users:
+        return Match(next(iter(users)) if len(users) == 1 else None, "own", "variant")
+    if near.owners:
+        return _among(near.owners, today, f"{what}_variant", "variant")
+    if near.partners:
+        return Match(None, "domain", "suggested", near.partners)
+    return NOBODY
+
+
+def _among(owners: Sequence[Owner], today: date, rule: str, confidence: str) -> Match:
+    owners = list({owner.contact_id: owner for owner in owners}.values())
     if len(owners) == 1:
-        return Match(owners[0].contact_id, rule, "exact")
+        return Match(owners[0].contact_id, rule, confidence)
     candidates = tuple(sorted(owner.contact_id for owner in owners))
     persons = [owner for owner in owners if owner.kind is not ContactKind.PARTNER]
     partners = {owner.contact_id for owner in owners if owner.kind is ContactKind.PARTNER}
     if len(persons) == 1 and partners <= _partners(persons[0], today):
-        return Match(persons[0].contact_id, rule, "exact", candidates)
+        return Match(persons[0].contact_id, rule, confidence, candidates)
     shared = set.intersection(*(_partners(owner, today) for owner in owners))
     if len(shared) == 1:
-        return Match(shared.pop(), "partner_of_all", "exact", candidates)
+        return Match(shared.pop(), "partner_of_all", confidence, candidates)
     return Match(candidates=candidates)
 
 

@@ -16,19 +16,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from interactions.admission import KnownAddress
-from interactions.contacts import ContactKind, Employment, Match, Owner, Remembered, choose
+from interactions.contacts import FAR, ContactKind, Employment, Match, Near, Owner, Remembered, choose
 from interactions.records import AddressKind, Json, Key
-from storage import feed
+from interactions.variants import Local, may_be_local, stem
+from storage import feed, variants
 from storage.database import Connection
 from storage.feed import Change
 
 TOLD_MAX = 1000  # interactions that are told one by one
 
 ADD_MISSING = """
-INSERT INTO address (id, kind, value)
-SELECT i, k, v FROM unnest($1::uuid[], $2::text[], $3::text[]) AS new (i, k, v)
+INSERT INTO address (id, kind, value, variant)
+SELECT i, k, v, s FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (i, k, v, s)
 ORDER BY k, v
-ON CONFLICT (kind, value) DO NOTHING
+ON CONFLICT (kind, value) DO NOTHING RETURNING id, kind, value, variant
+"""
+
+TODAY = """
+SELECT (now() AT TIME ZONE 'UTC')::date
 """
 
 HOLD = """
@@ -53,7 +58,10 @@ async def claim(db: Connection, keys: Collection[Key]) -> dict[Key, KnownAddress
     values = [key.value for key in ordered]
     rows = await db.fetch(HOLD, kinds, values)
     if len(rows) < len(ordered):
-        await db.execute(ADD_MISSING, [uuid4() for _ in ordered], kinds, values)
+        new = await add_missing(db, ordered)
+        near = await _with_neighbours(db, new)
+        if near:
+            await _link(db, near, await db.fetchval(TODAY))
         rows = await db.fetch(HOLD, kinds, values)
     jobs = await employments(db, [row["contact_id"] for row in rows if row["contact_id"]])
     found = {}
@@ -64,6 +72,26 @@ async def claim(db: Connection, keys: Collection[Key]) -> dict[Key, KnownAddress
             row["id"], key, row["own"], row["contact_id"], kind, row["responsible_id"], jobs.get(row["contact_id"], ())
         )
     return found
+
+
+async def add_missing(db: Connection, keys: Sequence[Key]) -> dict[UUID, Key]:
+    """Makes the addresses of keys that are not stored yet, given in order; returns the new ones."""
+    local = await variants.settings(db) if any(map(may_be_local, keys)) else Local()
+    rows = await db.fetch(
+        ADD_MISSING,
+        [uuid4() for _ in keys],
+        [key.kind.value for key in keys],
+        [key.value for key in keys],
+        [stem(key, local) for key in keys],
+    )
+    return {row["id"]: Key(AddressKind(row["kind"]), row["value"]) for row in rows}
+
+
+async def _with_neighbours(db: Connection, new: Mapping[UUID, Key]) -> set[UUID]:
+    """Which of these new addresses may lead to somebody who has another spelling, or the domain."""
+    if not new:
+        return set()
+    return {*await variants.classes(db, new), *await variants.partners(db, new)}
 
 
 async def employments(db: Connection, person_ids: Sequence[UUID]) -> dict[UUID, tuple[Employment, ...]]:
@@ -87,7 +115,10 @@ UNION SELECT address_id FROM remembered_match WHERE contact_id = ANY($1::uuid[])
 
 async def of_contacts(db: Connection, contact_ids: Collection[UUID]) -> set[UUID]:
     """The addresses whose link may follow from these contacts."""
-    return {row["id"] for row in await db.fetch(OF_CONTACTS, list(contact_ids))} if contact_ids else set()
+    if not contact_ids:
+        return set()
+    found = {row["id"] for row in await db.fetch(OF_CONTACTS, list(contact_ids))}
+    return found | await variants.under(db, await variants.domains_of(db, contact_ids))
 
 
 HOLD_FOR_CHANGE = """
@@ -149,25 +180,27 @@ async def hold(db: Connection, address_ids: Collection[UUID]) -> None:
 
 
 async def resolve(db: Connection, address_ids: Collection[UUID], today: date) -> None:
-    """Works out the link of these addresses anew from their owners, and with it all their history."""
-    if not address_ids:
-        return
+    """Works out the link of these addresses and of their other spellings anew, and with it all their history."""
+    if address_ids:
+        others = await variants.classes(db, address_ids)
+        await _link(db, {*address_ids, *(other for some in others.values() for other, _ in some)}, today)
+
+
+async def _link(db: Connection, address_ids: Collection[UUID], today: date) -> None:
     held = await db.fetch(HOLD_FOR_CHANGE, list(address_ids))
     ids = [row["id"] for row in held]
     decided = {row["address_id"]: Remembered(row["contact_id"]) for row in await db.fetch(DECIDED, ids)}
-    rows = await db.fetch(OWNERS, ids, today)
-    jobs = await employments(db, [row["id"] for row in rows])
-    owners: dict[UUID, list[Owner]] = {}
-    for row in rows:
-        owner = Owner(row["id"], ContactKind(row["kind"]), jobs.get(row["id"], ()))
-        owners.setdefault(row["address_id"], []).append(owner)
+    owners = await _owners(db, {row["id"]: [row["id"]] for row in held}, today)
+    keys = {row["id"]: Key(AddressKind(row["kind"]), row["value"]) for row in held}
+    near = await _near(db, {one: key for one, key in keys.items() if not owners.get(one)}, today)
     links: Mapping[UUID, Match] = {
         row["id"]: choose(
-            Key(AddressKind(row["kind"]), row["value"]),
+            keys[row["id"]],
             owners.get(row["id"], []),
             today,
             own=row["own"],
             remembered=decided.get(row["id"]),
+            near=near.get(row["id"], FAR),
         )
         for row in held
     }
@@ -186,6 +219,32 @@ async def resolve(db: Connection, address_ids: Collection[UUID], today: date) ->
         if row["id"] in moved or (row["contact_id"], tuple(row["candidates"])) != (match.contact_id, match.candidates):
             changed[row["id"]] = Change("address.relinked", row["id"], _relinked(row, match))
     await _tell(db, changed)
+
+
+async def _owners(db: Connection, wanted: Mapping[UUID, Sequence[UUID]], today: date) -> dict[UUID, list[Owner]]:
+    """Who has any of the addresses that are named for each one."""
+    asked = list({other for some in wanted.values() for other in some})
+    rows = await db.fetch(OWNERS, asked, today) if asked else []
+    jobs = await employments(db, [row["id"] for row in rows])
+    having: dict[UUID, list[Owner]] = {}
+    for row in rows:
+        owner = Owner(row["id"], ContactKind(row["kind"]), jobs.get(row["id"], ()))
+        having.setdefault(row["address_id"], []).append(owner)
+    return {one: [owner for other in some for owner in having.get(other, ())] for one, some in wanted.items()}
+
+
+async def _near(db: Connection, keys: Mapping[UUID, Key], today: date) -> dict[UUID, Near]:
+    """What there is for addresses that nobody has."""
+    if not keys:
+        return {}
+    others = await variants.classes(db, keys)
+    owners = await _owners(db, {one: [other for other, _ in some] for one, some in others.items()}, today)
+    left = {one: key for one, key in keys.items() if not owners.get(one)}
+    partners = await variants.partners(db, left)
+    return {
+        one: Near(owners.get(one, ()), any(own for _, own in others.get(one, ())), partners.get(one, ()))
+        for one in keys
+    }
 
 
 def _relinked(row: Any, match: Match) -> Json:
@@ -210,13 +269,16 @@ WITH wanted AS (
 ), changed AS (
     SELECT id FROM wanted EXCEPT SELECT id FROM address WHERE own
     UNION ALL (SELECT id FROM address WHERE own EXCEPT SELECT id FROM wanted))
-UPDATE address SET own = NOT own FROM changed WHERE address.id = changed.id RETURNING address.id
+UPDATE address SET own = NOT own FROM changed WHERE address.id = changed.id RETURNING address.id, kind, value
 """
 
 
-async def mark_own(db: Connection, keys: Collection[Key], today: date) -> None:
-    """Makes these keys, and no others, our own side: mailboxes, aliases and lines of the configuration."""
+async def mark_own(db: Connection, keys: Collection[Key], today: date, local: Local | None = None) -> None:
+    """Makes these keys, and no others, our own side: mailboxes, aliases and lines of the configuration. `local` is what it
+    says about local numbers and domains."""
+    changed = await variants.save_settings(db, local) if local is not None else set()
     await claim(db, keys)
     ordered = sorted(set(keys))
     rows = await db.fetch(MARK_OWN, [key.kind.value for key in ordered], [key.value for key in ordered])
-    await resolve(db, [row["id"] for row in rows], today)
+    domains = {row["value"].rpartition("@")[2] for row in rows if row["kind"] == "email"}
+    await resolve(db, {*changed, *(row["id"] for row in rows), *await variants.under(db, domains)}, today)

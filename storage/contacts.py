@@ -11,14 +11,14 @@ it back. Whoever served a deleted partner serves it until the day of the deletio
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 
 from interactions.contacts import Contact, ContactKind, Coordinate
 from interactions.records import AddressKind, Key
 from interactions.search import fold
-from storage import addresses, decisions, feed
+from storage import addresses, decisions, feed, variants
 from storage.database import Connection
 from storage.errors import Conflict
 
@@ -333,7 +333,8 @@ async def _save_owners(db: Connection, changes: Sequence[tuple[Contact | None, C
             [one.label for _, _, one in saved],
             [n for _, n, _ in saved],
         )
-    await addresses.resolve(db, [ids[key] for key in stale], today)
+    domains = {domain for old, new in changes for domain in {*(old.domains if old else ())} ^ {*new.domains}}
+    await addresses.resolve(db, {*(ids[key] for key in stale), *await variants.under(db, domains)}, today)
 
 
 def _touched(old: Contact | None, new: Contact) -> Iterable[Key]:
@@ -352,7 +353,7 @@ async def _hold(db: Connection, keys: Collection[Key]) -> dict[Key, UUID]:
     kinds, values = [key.kind.value for key in ordered], [key.value for key in ordered]
     rows = await db.fetch(HOLD_ADDRESSES, kinds, values)
     if len(rows) < len(ordered):
-        await db.execute(addresses.ADD_MISSING, [uuid4() for _ in ordered], kinds, values)
+        await addresses.add_missing(db, ordered)
         rows = await db.fetch(HOLD_ADDRESSES, kinds, values)
     return {Key(AddressKind(row["kind"]), row["value"]): row["id"] for row in rows}
 

@@ -77,7 +77,7 @@ _SWITCHES: Mapping[str, str] = {
           AND NOT a.own)""",
     "ambiguous": """EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
         WHERE p.interaction_id = i.id AND p.contact_id IS NULL AND p.decided IS NULL AND a.contact_id IS NULL
-          AND a.candidates <> '{}')""",
+          AND a.candidates <> '{}' AND a.rule <> 'domain')""",
 }
 _STATUS: Mapping[str, str] = {
     "to_review": "NOT i.reviewed AND (i.review_after IS NULL OR i.review_after <= now())",

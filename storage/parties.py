@@ -58,14 +58,14 @@ LEFT JOIN LATERAL (
 PAGE = f"""
 SELECT {_COUNTED}
 WHERE a.contact_id IS NULL AND NOT a.own AND NOT a.ignored AND seen.count > 0
-  AND ($1::text IS NULL OR a.kind = $1) AND (NOT $2::boolean OR a.candidates <> '{{}}')
+  AND ($1::text IS NULL OR a.kind = $1) AND (NOT $2::boolean OR (a.candidates <> '{{}}' AND a.rule <> 'domain'))
   AND (a.first_seen_at, a.id) < ($3::timestamptz, $4::uuid)
 ORDER BY a.first_seen_at DESC, a.id DESC LIMIT $5
 """
 
 IGNORED_PAGE = f"""
 SELECT {_COUNTED}
-WHERE a.ignored AND ($1::text IS NULL OR a.kind = $1) AND (NOT $2::boolean OR a.candidates <> '{{}}')
+WHERE a.ignored AND ($1::text IS NULL OR a.kind = $1) AND (NOT $2::boolean OR (a.candidates <> '{{}}' AND a.rule <> 'domain'))
   AND (a.first_seen_at, a.id) < ($3::timestamptz, $4::uuid)
 ORDER BY a.first_seen_at DESC, a.id DESC LIMIT $5
 """

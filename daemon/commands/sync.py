@@ -30,6 +30,7 @@ from connectors.registry import mailbox_source
 from daemon.commands import show
 from daemon.commands.given import ExitCode, Failed, given_of, with_storage
 from daemon.intake.desk import Desk, SourceIntake, utc_now
+from daemon.matching import local_rules
 from daemon.opening import Storage, blobs_of
 from daemon.wiring import intake_settings, source_rows
 from daemon.workers import Workers
@@ -184,7 +185,7 @@ async def catch_up(settings: Settings, storage: Storage, source: ImapSource) -> 
 async def _prepare(db: Connection, settings: Settings) -> None:
     """The rows that the daemon makes when it starts; and since none runs on our own database, no lease holds."""
     await sources.save_all(db, source_rows(settings))
-    await addresses.mark_own(db, intake_settings(settings).own, utc_now().date())
+    await addresses.mark_own(db, intake_settings(settings).own, utc_now().date(), local_rules(settings))
     if settings.database.is_embedded:
         await leases.free_all(db)
 

@@ -17,6 +17,7 @@ from connectors.base import Batch
 from daemon.bounds import Asgi
 from daemon.intake.desk import Desk
 from daemon.journal import Journal, work_off
+from daemon.matching import local_rules
 from daemon.passwords import TOKEN_PREFIX, digest, new_secret
 from daemon.server import build
 from daemon.serving import Serving
@@ -113,7 +114,7 @@ async def make_api(database: Database, folder: Path, config: str = CONFIG, scope
     ours = intake_settings(settings)
     async with database.connection() as db:
         await sources.save_all(db, source_rows(settings))
-        await addresses.mark_own(db, ours.own, datetime.now(UTC).date())
+        await addresses.mark_own(db, ours.own, datetime.now(UTC).date(), local_rules(settings))
         await people.add_token(db, "test", digest(token), scopes)
     desk = Desk(database, Blobs(folder), ours, parse_here)
     serving = Serving(
