@@ -17,7 +17,9 @@ from connectors.telephony.ami import PORT, TLS_PORT
 from connectors.telephony.asterisk import Asterisk, AsteriskSettings
 from connectors.telephony.generic import Generic, GenericSettings
 from connectors.telephony.mango import Mango, MangoSettings
+from connectors.telephony.megafon import Megafon, MegafonSettings
 from connectors.telephony.twilio import Twilio, TwilioSettings
+from connectors.telephony.uis import Uis, UisSettings
 
 
 def receiver_for(table: Telephony, region: str, public_url: str = "") -> Receiver | None:
@@ -50,10 +52,20 @@ def _twilio(table: Telephony, _: str, address: str) -> Receiver:
     )
 
 
+def _megafon(table: Telephony, _: str, __: str) -> Receiver:
+    return Megafon(MegafonSettings(table.name, _text(table.secret), table.allow_from))
+
+
+def _uis(table: Telephony, _: str, __: str) -> Receiver:
+    return Uis(UisSettings(table.name, _text(table.secret), table.timezone, table.allow_from))
+
+
 RECEIVERS: Mapping[str, Callable[[Telephony, str, str], Receiver]] = {
     "generic": _generic,
     "mango": _mango,
+    "megafon": _megafon,
     "twilio": _twilio,
+    "uis": _uis,
 }
 
 
@@ -108,6 +120,7 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             push=table.mode == "push",
             poll_seconds=table.poll_seconds,
             message_bytes_max=table.message_bytes_max,
+            bytes_a_day=table.bytes_a_day,
             headers_only=table.privacy == "headers_only",
             connections=table.connections,
             ssl_context=_context(table),

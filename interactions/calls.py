@@ -17,7 +17,8 @@ that ends is `left`: the call may go on elsewhere. An answer that comes after th
 result `answered`; it never reopens the call.
 
 A report of the whole call (`is_final`) is believed before everything that was said while it went on: its numbers, its
-direction, its times, and whether anybody answered at all.
+direction, its times, and whether anybody answered at all. A report that states no time for an answer or an end leaves
+the time at which it was seen to happen.
 
 Several names may turn out to be one call (`group_keys`): a transfer joins two calls that were two records until then.
 """
@@ -159,14 +160,16 @@ def merge(events: Iterable[CallChanged]) -> Call:
     ended = [event for event in reported if event.event == "ended"] or ends
     # What is said of the call as a whole comes before what is said of one leg.
     whole = [*reported, *sorted(ordered, key=lambda event: event.leg != "")]
-    spoken = [*reversed(reported), *sorted(ordered[::-1], key=lambda event: event.leg != "")]
-    directions = [e.direction for e in spoken if e.direction is not None]
+    latest = [*reversed(ordered)]
+    latest.sort(key=lambda event: event.leg != "")
+    directions = [e.direction for e in [*reversed(reported), *latest] if e.direction is not None]
     # A colleague who is asked during a call does not make it one among ourselves.
     outward = [one for one in directions if one is not Direction.INTERNAL or has_report]
     direction = next(iter(outward or directions), None)
     cause = next((e.cause for e in reversed(ended) if e.cause), "")
     answered_by = _who_answered(human, ends) if answers else ""
     has_voicemail = any(event.cause == "voicemail" for event in ordered) and not answers
+    started_at = min(map(_when, [e for e in reported if e.at is not None] or ordered), default=None)
     return Call(
         state=STATES[rank],
         result=_result(direction, "voicemail" if has_voicemail else cause, bool(answers)) if ends else None,
@@ -176,9 +179,9 @@ def merge(events: Iterable[CallChanged]) -> Call:
         users=tuple(sorted({user for event in ordered for user in event.users if user})[:USERS_MAX]),
         answered_by=answered_by,
         cause=cause,
-        started_at=min(map(_when, reported or ordered), default=None),
-        answered_at=min(map(_when, answers), default=None),
-        ended_at=max(map(_when, ended), default=None),
+        started_at=started_at,
+        answered_at=min(_times(answers, human), default=started_at) if answers else None,
+        ended_at=max(_times(ended, ends) or map(_when, ended), default=None),
         legs=_legs(ordered),
         transfers=_transfers(ordered, human) if answers else (),
         recordings=tuple(sorted({one for event in ordered for one in event.recordings if one})[:RECORDINGS_MAX]),
@@ -220,6 +223,12 @@ def _unique(events: Iterable[CallChanged]) -> Iterable[CallChanged]:
         if held is None or (event.received_at, repr(event)) < (held.received_at, repr(held)):
             unique[key] = event
     return unique.values()
+
+
+def _times(told: Sequence[CallChanged], seen: Sequence[CallChanged]) -> list[datetime]:
+    """The times that a report states; where it states none, those at which it was seen to happen."""
+    stated = [event.at for event in told if event.is_final and event.at is not None]
+    return stated or [_when(event) for event in seen if not event.is_final]
 
 
 def _who_answered(human: Sequence[CallChanged], ends: Sequence[CallChanged]) -> str:

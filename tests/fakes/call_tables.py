@@ -1,7 +1,8 @@
 """Calls as text tables of events.
 
 A line: `time event field=value …`. Times are minutes and seconds after 09:00; `users`, `aliases` and `recordings` are
-joined by commas; `call` names the call (else it is 1), `final=yes` marks what a report of the whole call says.
+joined by commas; `call` names the call (else it is 1), `final=yes` marks what a report of the whole call
+says, `untimed=yes` an event whose time the provider does not say.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -34,7 +35,12 @@ def events_of(table: str) -> list[CallChanged]:
                 values[name] = tuple(values[name].split(","))
         if "final" in values:
             values["is_final"] = values.pop("final") == "yes"
+        is_untimed = values.pop("untimed", "") == "yes"
         received = at(values.pop("received", time))
         call_key = values.pop("call", "1")
-        found.append(CallChanged("main", call_key, values.pop("key", f"{n}"), event, received, at(time), **values))
+        found.append(
+            CallChanged(
+                "main", call_key, values.pop("key", f"{n}"), event, received, None if is_untimed else at(time), **values
+            )
+        )
     return found

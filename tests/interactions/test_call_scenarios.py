@@ -116,6 +116,25 @@ SCENARIOS = {
         """,
         "answered by 101, rings 6, talks 24",
     ),
+    "the report knows of an answer and not when: the time is that of the event": (
+        """
+        00:00 ringing  direction=incoming users=101
+        00:05 answered answered_by=101
+        00:35 ended    cause=normalClearing
+        00:00 ringing  final=yes
+        00:36 answered final=yes untimed=yes
+        00:36 ended    final=yes untimed=yes
+        """,
+        "answered by 101, rings 5, talks 30",
+    ),
+    "only such a report came": (
+        """
+        00:00 ringing  final=yes direction=incoming
+        00:36 answered final=yes untimed=yes
+        00:36 ended    final=yes untimed=yes
+        """,
+        "answered, rings 0, talks 36",
+    ),
     "all legs have left and no report came": (
         "00:00 ringing leg=a direction=incoming users=101\n00:09 left leg=a cause=cancel",
         "ringing",
