@@ -17,7 +17,8 @@ is one connection with its share of the folders:
 What has changed gets a turn at once. While some folders are behind, INBOX is looked at in every round, the others that
 are done every `poll_seconds`.
 
-`ok` is reported once every folder has been read to its end and then compared with the server (`sync`), and not before. A folder that the server refuses is parked
+`ok` is reported once every folder has been read to its end and then compared with the server (`sync`), and not before; `throttled` while history waits for
+the next day's budget. A folder that the server refuses is parked
 for `PARK_SECONDS` and named in the report, the others go on; when all are parked, Unavailable is raised. Every other
 trouble passes through.
 """
@@ -26,8 +27,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from connectors.base import Intake, Report, Unavailable
+from connectors.base import Batch, Checkpoint, Intake, Report, Unavailable
 from connectors.mail.answers import FolderStatus, Listed
+from connectors.mail.budget import KEY, Budget
 from connectors.mail.folders import Folder
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
@@ -50,8 +52,9 @@ Progress = Callable[[], Awaitable[None]]
 class Board:
     """The folders of one mailbox, in order of reading. `make` makes the reader of a folder."""
 
-    def __init__(self, intake: Intake, make: Callable[[Folder, Progress], FolderSync]) -> None:
+    def __init__(self, intake: Intake, budget: Budget, make: Callable[[Folder, Progress], FolderSync]) -> None:
         self.syncs: list[FolderSync] = []
+        self._budget = budget
         self._intake = intake
         self._make = make
         self._unread: set[str] = set()  # never read to their end yet
@@ -70,7 +73,8 @@ class Board:
 
     def is_behind(self, sync: FolderSync) -> bool:
         """Whether there is more to read than what has just come."""
-        return not self.is_parked(sync) and (sync.folder.name in self._unread or not sync.is_up_to_date)
+        is_unread = sync.folder.name in self._unread or not sync.is_up_to_date
+        return is_unread and not sync.is_waiting and not self.is_parked(sync)
 
     async def look(self, session: ImapSession, sync: FolderSync) -> None:
         """Finds how much there is to read in a folder."""
@@ -80,6 +84,8 @@ class Board:
         """Reads a folder for one turn."""
         if await self._attempt(sync, sync.turn(session, PORTIONS_PER_TURN)) and sync.is_up_to_date:
             self._unread.discard(sync.folder.name)
+        if (spent := self._budget.to_save()) is not None:
+            await self._intake.accept(Batch([], Checkpoint(KEY, spent)))
 
     async def audit(self, session: ImapSession, sync: FolderSync) -> None:
         """Compares a folder with what we have of it."""
@@ -96,8 +102,12 @@ class Board:
         reasons = [self._parked[sync.folder.name][1] for sync in self.syncs if self.is_parked(sync)]
         shown = "; ".join(reasons[:PARKED_SHOWN_MAX]) + ("; …" if len(reasons) > PARKED_SHOWN_MAX else "")
         detail = f"{len(reasons)} of {len(self.syncs)} folders not read: {shown}" if reasons else ""
+        done, total = sum(sync.done for sync in readable), sum(sync.total for sync in readable)
+        if any(sync.is_waiting for sync in readable) and not any(self.is_behind(sync) for sync in readable):
+            spent = f"bytes_a_day = {self._budget.bytes_a_day} are used up; history goes on after midnight UTC"
+            await self._intake.report(Report("throttled", "; ".join(filter(None, (spent, detail))), done, total))
+            return
         if not all(sync.is_audited and not self.is_behind(sync) for sync in readable):
-            done, total = sum(sync.done for sync in readable), sum(sync.total for sync in readable)
             await self._intake.report(Report("catching_up", detail, done, total))
             return
         for sync in self.syncs:

@@ -26,12 +26,14 @@ from datetime import date
 
 from connectors.base import ConnectorError, Intake, Refused, Unavailable
 from connectors.mail.answers import Listed
+from connectors.mail.budget import KEY, Budget
 from connectors.mail.folders import DEFAULT, Folder, choose
 from connectors.mail.protocol import QUIET_SECONDS
 from connectors.mail.refusals import NotDone
 from connectors.mail.rounds import SWEEP_SECONDS, Board, Pace, Progress, Rounds
 from connectors.mail.session import Account, ImapSession, Tls, opened
-from connectors.mail.sync import FolderSync, Strikes
+from connectors.mail.strikes import Strikes
+from connectors.mail.sync import FolderSync
 
 NAMES_SHOWN_MAX = 12
 SURVEY_COUNT = 1000  # UIDs asked after at once
@@ -55,6 +57,7 @@ class MailboxSettings:
     poll_seconds: float = 120.0
     message_bytes_max: int = 50_000_000
     headers_only: bool = False
+    bytes_a_day: int = 2_000_000_000
     connections: int = 3
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     quiet_seconds: float = QUIET_SECONDS
@@ -73,11 +76,13 @@ class FolderSurvey:
 
 
 class ImapSource:
-    """The `Source` of a mailbox. Keeps nothing between runs but its strikes, and how often the server bears to be asked."""
+    """The `Source` of a mailbox. Keeps nothing between runs but its strikes, today's budget, and how often the server
+    bears to be asked."""
 
     def __init__(self, settings: MailboxSettings) -> None:
         self.settings = settings
         self._strikes = Strikes()
+        self._budget = Budget(settings.bytes_a_day)
         self._sweep_seconds = settings.sweep_seconds
         self._account = Account(
             settings.host,
@@ -171,6 +176,7 @@ class ImapSource:
 
     async def _board(self, session: ImapSession, intake: Intake) -> Board:
         settings = self.settings
+        self._budget.load(await intake.checkpoint(KEY))
 
         def make(folder: Folder, progress: Progress) -> FolderSync:
             return FolderSync(
@@ -180,11 +186,12 @@ class ImapSource:
                 settings.since,
                 settings.message_bytes_max,
                 self._strikes,
+                self._budget,
                 progress,
                 settings.headers_only,
             )
 
-        board = Board(intake, make)
+        board = Board(intake, self._budget, make)
         board.update(await self._folders(session))
         return board
 

@@ -31,6 +31,7 @@ from datetime import date, datetime
 from connectors.base import BATCH_COUNT_MAX, Batch, Checkpoint, Intake, Unavailable
 from connectors.mail.answers import Fetched, FolderState, FolderStatus
 from connectors.mail.arguments import UID_MAX
+from connectors.mail.budget import Budget
 from connectors.mail.folders import Folder
 from connectors.mail.heads import recognised, unwanted
 from connectors.mail.plan import (
@@ -51,33 +52,14 @@ from connectors.mail.plan import (
 )
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
+from connectors.mail.strikes import Strikes
 from interactions.arrivals import Location, MailArrived
 
-STRIKES_KEPT_MAX = 10_000
 AUDIT_SECONDS = 6 * 3600.0
-AUDIT_AGAIN_SECONDS = 60.0  # where mails vanish one after the other
+# Where mails vanish one after the other: a second for each thousand that has to be listed.
+AUDIT_AGAIN_SECONDS_MAX = 300.0
+AUDITED_IN_A_SECOND = 1000
 CHECKED_COUNT = 50  # newest mails that an audit looks at one by one
-
-
-class Strikes:
-    """How often the connection broke while a mail was fetched, over all folders of a source and all its restarts."""
-
-    def __init__(self) -> None:
-        self._counts: dict[tuple[str, int, int], int] = {}
-
-    def of(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> dict[int, int]:
-        return {uid: n for uid in uids if (n := self._counts.get((folder, uidvalidity, uid), 0))}
-
-    def add(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
-        for uid in uids:
-            key = (folder, uidvalidity, uid)
-            self._counts[key] = self._counts.pop(key, 0) + 1
-        while len(self._counts) > STRIKES_KEPT_MAX:
-            del self._counts[next(iter(self._counts))]
-
-    def clear(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> None:
-        for uid in uids:
-            self._counts.pop((folder, uidvalidity, uid), None)
 
 
 class FolderSync:
@@ -92,6 +74,7 @@ class FolderSync:
         since: date | None,
         message_bytes_max: int,
         strikes: Strikes,
+        budget: Budget,
         progress: Callable[[], Awaitable[None]],
         headers_only: bool = False,
     ) -> None:
@@ -104,6 +87,7 @@ class FolderSync:
         self._since = since
         self._message_bytes_max = message_bytes_max
         self._strikes = strikes
+        self._budget = budget
         self._progress = progress
         self._headers_only = headers_only
         self._cursor: Cursor | None = None
@@ -125,6 +109,11 @@ class FolderSync:
             or (None not in (status.uidnext, seen.uidnext) and status.uidnext != seen.uidnext)
             or (status.messages is not None and status.messages != seen.exists)
         )
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is history, and today's budget is spent."""
+        return self._cursor is not None and not self._cursor.done and self._budget.is_spent
 
     @property
     def is_audited(self) -> bool:
@@ -152,7 +141,7 @@ class FolderSync:
         history = await self._search_old(session, cursor)
         self.total = max(self.total, self.done + len(history))
         for _ in range(portions_max):
-            if not history:
+            if not history or self._budget.is_spent:
                 break
             chunk = history[-BATCH_COUNT_MAX:][::-1]
             await self._read(session, chunk, after_old)
@@ -218,7 +207,8 @@ class FolderSync:
     def _notice_vanished(self, state: FolderState) -> None:
         """Mails that vanish bring the next audit nearer."""
         if self._audited_at is not None and state.exists < self._there:
-            self._audit_at = min(self._audit_at, self._audited_at + AUDIT_AGAIN_SECONDS)
+            pause = min(state.exists / AUDITED_IN_A_SECOND, AUDIT_AGAIN_SECONDS_MAX)
+            self._audit_at = min(self._audit_at, self._audited_at + pause)
 
     def _now(self) -> Cursor:
         assert self._cursor is not None
@@ -286,6 +276,7 @@ class FolderSync:
         for portion in portions(uids, there, self._message_bytes_max, strikes):
             mails = await self._fetch(session, portion, sizes)
             arrivals = [self._arrival(one, portion, sizes.get(one.uid)) for one in mails]
+            self._budget.spend(sum(len(one.raw) for one in arrivals))
             await self._accept(arrivals, moving(self._now(), portion.last), moving is after_old)
             count += len(arrivals)
         self.done += len(uids)
