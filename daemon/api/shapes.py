@@ -150,9 +150,8 @@ def _block(one: InteractionView, full: bool, locations: Sequence[tuple[str, str,
     if one.kind == "email" and full:
         block["body_text"] = one.body_text or ""
         block["reply_text"] = one.reply_text or one.body_text or ""
-        block["locations"] = [
-            {"mailbox": mailbox, "folder": folder, "uid": uid} for mailbox, folder, uid in locations or ()
-        ]
+    if one.kind == "email" and locations is not None:
+        block["locations"] = [{"mailbox": mailbox, "folder": folder, "uid": uid} for mailbox, folder, uid in locations]
     return block
 
 

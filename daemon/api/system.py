@@ -119,7 +119,9 @@ async def list_events(
     async with serving.database.connection() as db:
         found = await feed.list_after(db, after, limit)
         ids = [one.change.ref for one in found if one.change.ref and not one.change.type.startswith("contact.")]
-        views = {one.id: interaction_json(one, serving.public_url, full=False) for one in await lists.views(db, ids)}
+        seen = await lists.views(db, ids)
+    kinds = shown_kinds(serving.settings.features)
+    views = {one.id: interaction_json(one, serving.public_url, full=False) for one in seen if one.kind in kinds}
     items: list[JsonValue] = []
     for one in found:
         ref = one.change.ref

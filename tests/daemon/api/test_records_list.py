@@ -189,3 +189,4 @@ async def test_a_list_leaves_long_texts_out_unless_they_are_asked_for(api: Api) 
     assert "старые слова" in one["email"]["body_text"]
     assert one["email"]["locations"][0]["mailbox"] == "sales"
     assert "excerpt" not in one
+    assert not any("locations" in line["email"] for line in full)  # where a mail lies is told of one at a time

@@ -9,7 +9,7 @@ import pytest
 from storage import feed, quarantine, sources
 from storage.database import Database
 from storage.quarantine import Kept
-from tests.fakes.api import Api, add_contact, make_api
+from tests.fakes.api import CONFIG, Api, add_contact, make_api
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.rows import user
 
@@ -141,6 +141,17 @@ async def test_an_event_brings_its_object_as_a_line_of_the_list(api: Api) -> Non
     [event] = (await api.get("/events")).json["items"]
 
     assert event["data"]["object"] == (await api.get("/interactions")).json["items"][0]
+
+
+async def test_of_what_is_switched_off_an_event_tells_no_more_than_its_id(database: Database, tmp_path: Path) -> None:
+    api = await make_api(database, tmp_path)
+    call = (await api.post("/interactions", {"type": "phone_call", "topic": "Первый"})).json["id"]
+    await numbered(api)
+    off = await make_api(database, tmp_path, CONFIG + "\n[features]\nother_interactions = false\n")
+
+    [event] = (await off.get("/events")).json["items"]
+
+    assert event["data"] == {"seq": 1, "object": {"id": call}}
 
 
 async def test_the_feed_is_read_on_from_any_number(api: Api) -> None:
