@@ -34,8 +34,9 @@ class Likeness:
 
 def head_digest(raw: bytes) -> bytes:
     """The digest of a mail's header block, from the whole mail or from the block alone, whatever its line ends."""
-    ends = [at for mark in (b"\r\n\r\n", b"\n\n") if (at := raw.find(mark)) >= 0]
-    head = raw[: min(ends)] if ends else raw
+    end = raw.find(b"\r\n\r\n")
+    bare = raw.find(b"\n\n", 0, end) if end >= 0 else raw.find(b"\n\n")  # not to the end of every mail
+    head = raw[: bare if bare >= 0 else end] if max(end, bare) >= 0 else raw
     return sha256(head.replace(b"\r\n", b"\n").rstrip(b"\n")).digest()
 
 
