@@ -14,7 +14,7 @@ A cell may hold several addresses, each with a label in its own words:
 
 Every bound is named below. The only error is `UnreadableFile`: what is said of a file as a whole.
 
-Limits: CSV only. `632-98-16/17` (two numbers that share their beginning) stays one piece, which is no number.
+Limits: no workbooks; cards are read by `vcards`. `632-98-16/17` (two numbers that share their beginning) stays one piece, which is no number.
 """
 
 import codecs
@@ -139,7 +139,7 @@ def read(data: bytes) -> ContactFile:
     """Reads a file. Raises UnreadableFile, and nothing else."""
     if len(data) > FILE_BYTES_MAX:
         raise UnreadableFile(f"The file is larger than {FILE_BYTES_MAX // 1_000_000} MB; cut it into several.")
-    text, encoding = _decode(data)
+    text, encoding = decode(data)
     told, text = _told_delimiter(text)
     delimiter = told or _guess_delimiter(text)
     records = _records(text, delimiter, 2 if told else 1)
@@ -162,7 +162,8 @@ def read(data: bytes) -> ContactFile:
     return ContactFile(tuple(rows), tuple(refused), ignored, encoding, delimiter)
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def decode(data: bytes) -> tuple[str, str]:
+    """The text of a list, and how it was encoded. Raises UnreadableFile."""
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise UnreadableFile("This is a workbook of a spreadsheet program; save it there as CSV and give me that.")
     if data.startswith(codecs.BOM_UTF8):

@@ -1,11 +1,11 @@
 """`ringmail contacts`: contact lists in and out.
 
-`import` reads CSV as people have it (`interactions.contactfiles`) and may be repeated (`daemon.contactimports`). Rows that
+`import` reads CSV (`interactions.contactfiles`) or vCard (`interactions.vcards`) and may be repeated (`daemon.contactimports`). Rows that
 are refused are listed with line and reason, the rest goes in: exit code 0 as long as the file as a whole could be read.
 
 `export` writes what `import` takes back (`daemon.contactexports`), readable by you alone, whole or not at all.
 
-Limits: CSV only; vCard, erase and dossier are not built yet.
+Limits: `export` writes CSV only; erase and dossier are not built yet.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +22,8 @@ from daemon.commands.given import Failed, with_storage
 from daemon.contactimports import Imported, import_contacts
 from daemon.contacts import Spelling
 from daemon.opening import Storage
-from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile, read
+from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile
+from interactions.vcards import read_list
 
 REFUSED_SHOWN_MAX = 50
 
@@ -32,7 +33,7 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Contact lis
 @app.command("import")
 def import_file(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV file; its first line names the columns.")],
+    file: Annotated[Path, typer.Argument(help="A CSV file, whose first line names the columns, or vCard.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
@@ -74,7 +75,7 @@ def read_file(path: Path) -> ContactFile:
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror or error}.") from None
     try:
-        return read(content)
+        return read_list(content)
     except UnreadableFile as error:
         raise Failed(f"{path}: {error}") from None
 
