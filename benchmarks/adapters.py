@@ -1,7 +1,7 @@
 """Three functions that drive the production path, for whoever wants to score it on mail with known answers.
 
     threads(mails)               a chain for each, as it stands after the last: workers, intake and a database of their own
-    replies(text, html, parent)  the new words, by the function that reads them out of every mail
+    replies(text, html, parent)  the new words, by the functions that read them out of every mail and compare it with its parent
     mime(raw)                    what a mail says, by the processes that read mails
 
 The database server is started with the first call and lives as long as the program.
@@ -24,7 +24,7 @@ from interactions import mime as reader
 from interactions.addresses import Mailbox
 from interactions.arrivals import Location, MailArrived
 from interactions.mime import ParsedMail
-from interactions.replies import new_words
+from interactions.replies import new_words, without_old
 from storage import leases, sources
 from storage.blobs import Blobs
 from storage.database import Database
@@ -47,7 +47,8 @@ def threads(mails: list[bytes]) -> list[str]:
 
 def replies(text: str | None, html: str | None, parent: str | None = None) -> str:
     """The new words of a reply. `parent`: the text of the mail that is answered, where it is at hand."""
-    return new_words(text or "", html, parent, is_reply=True)
+    said = new_words(text or "", html, is_reply=True)
+    return without_old(said, parent) if parent else said
 
 
 def mime(raw: bytes) -> dict[str, Any]:

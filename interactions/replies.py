@@ -27,6 +27,7 @@ from interactions.bodies import has_quotes, html_to_quoted_text
 
 CHARS_MAX = 60_000
 LINES_MAX = 3_000
+OLD_CHARS_MAX = 16_000
 LOOKS_MAX = 60  # lines that are asked whether a quote begins
 SIGNATURE_LINES_MAX = 12
 KNOWN_LETTERS_MIN = 12
@@ -70,6 +71,15 @@ def new_words(text: str, html: str | None = None, parent: str | None = None, is_
     if len(unsigned) == len(lines) and not rest:
         return whole
     return _tidy(unsigned) or _tidy(kept) or whole
+
+
+def without_old(said: str, older: str) -> str:
+    """New words without those that stand in the mail that is answered. Never empty where `said` is not."""
+    if len(said) > OLD_CHARS_MAX:
+        return said
+    lines = said.split("\n")
+    kept = _Known(older[:OLD_CHARS_MAX]).left_of(lines)
+    return said if len(kept) == len(lines) else _tidy(kept) or said
 
 
 def _head_of(text: str) -> tuple[str, str]:

@@ -66,6 +66,17 @@ async def claim(db: Connection, mails: Sequence[Threadable]) -> Known:
     return Known(owners, awaited, {chain_id: held[chain_id] for chain_id in wanted})
 
 
+TEXTS = """
+SELECT m.ref, left(b.body_text, $2) AS text FROM message_ref m JOIN body b ON b.interaction_id = m.interaction_id
+WHERE m.ref = ANY($1::bytea[])
+"""
+
+
+async def texts(db: Connection, refs: Sequence[bytes], chars_max: int) -> dict[bytes, str]:
+    """The beginnings of the mails with these ids, of those that are stored."""
+    return {row["ref"]: row["text"] for row in await db.fetch(TEXTS, refs, chars_max)}
+
+
 SAVE_OWNERS = """
 UPDATE message_ref SET interaction_id = new.i FROM unnest($1::bytea[], $2::uuid[]) AS new (r, i)
 WHERE message_ref.ref = new.r AND message_ref.interaction_id IS NULL

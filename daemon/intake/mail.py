@@ -11,6 +11,7 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 from daemon import attention
+from daemon.intake.answers import beside_their_parents
 from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.ruling import ruled
 from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
@@ -65,6 +66,7 @@ async def _write(
 ) -> None:
     threads = [threadable(read) for read in mails]
     known_ids = await chains.claim(db, threads)
+    mails = await beside_their_parents(db, mails, threads)
     keys = {p.key for read in mails for p in mail_participants(read.mail) if p.key}
     known = await addresses.claim(db, keys)
     ours = await our_side(db, settings, source, now)

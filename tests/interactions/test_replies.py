@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactions.mime import parse
-from interactions.replies import CHARS_MAX, LINES_MAX, new_words
+from interactions.replies import CHARS_MAX, LINES_MAX, new_words, without_old
 
 SAYS = "25.11.2026 15:32, Анна Соколова пишет:"
 OUTLOOK = "От: Анна Соколова\nОтправлено: среда, 25 ноября 2026 г. 15:32\nКому: Иван\nТема: Заказ\n\nПосылаю счёт."
@@ -145,3 +145,12 @@ def test_a_mail_brings_its_new_words_where_some_are_quoted() -> None:
     assert answer.reply_text == "Спасибо!"
     assert "Посылаю счёт." in answer.body_text
     assert (letter.reply_text, letter.body_text) == ("", "Спасибо!")
+
+
+def test_new_words_lose_what_stands_in_the_older_mail_but_never_all() -> None:
+    older = "Could you send us the price of twelve blue ones and of six red ones?"
+
+    assert without_old(f"Of course.\n\n{older}", older) == "Of course."
+    assert without_old(older, older) == older
+    assert without_old("Of course.", older) == "Of course."
+    assert without_old("", older) == ""

@@ -1,0 +1,52 @@
+"""Answers beside the mails that they answer: in one batch, in two, and the wrong way round."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from connectors.base import Batch
+from daemon.intake.context import IntakeSettings
+from daemon.intake.desk import Desk
+from interactions.mime import ParsedMail, parse
+from storage import leases, sources
+from storage.blobs import Blobs
+from storage.database import Database
+from tests.fakes.arrivals import mail, raw_mail
+
+ASKED = "Could you send us the price of twelve blue ones and of six red ones, please?"
+QUESTION = raw_mail("1", text=f"Good morning,\n\n{ASKED}\n")
+ANSWER = raw_mail("2", text=f"Of course.\n\n{ASKED}\n", subject="Re: Заказ", reply_to="1")
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        ([[QUESTION], [ANSWER]], "Of course."),
+        ([[QUESTION, ANSWER]], "Of course."),
+        ([[ANSWER, QUESTION]], "Of course."),
+        ([[ANSWER], [QUESTION]], ""),  # all of it is taken for new
+    ],
+)
+async def test_what_stands_in_the_mail_that_is_answered_is_not_new(
+    database: Database, tmp_path: Path, now: datetime, batches: list[list[bytes]], expected: str
+) -> None:
+    async def parse_here(raw: bytes) -> ParsedMail:
+        return parse(raw)
+
+    desk = Desk(database, Blobs(tmp_path), IntakeSettings(), parse_here, lambda: now)
+    async with database.connection() as db:
+        await sources.save_all(db, [("sales", "mailbox", "imap")])
+        (lease,) = await leases.acquire(db, "test", ["sales"], 1, 60)
+
+    for batch in batches:
+        await desk.accept(lease, Batch([mail(raw) for raw in batch]))
+
+    async with database.connection() as db:
+        [(reply, body, excerpt)] = await db.fetch(
+            "SELECT b.reply_text, b.body_text, i.excerpt FROM interaction i JOIN body b ON b.interaction_id = i.id"
+            " WHERE i.external_id LIKE '2@%'"
+        )
+    assert reply == expected
+    assert body == f"Of course.\n\n{ASKED}"
+    assert excerpt.startswith("Of course.")
