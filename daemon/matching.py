@@ -3,6 +3,7 @@
     decide     whom a participant is, or that it is nobody we know; remembered for its chain or its address if asked
     attach     an address that is nobody's becomes a contact's
     promote    … becomes a contact of its own
+    resolve    for many addresses at once: whose each is, or nobody's, remembered everywhere
     change     a contact changes, and with its addresses and partners its history
     delete     … is deleted
 
@@ -10,7 +11,7 @@ Each happens in the caller's transaction and returns the token that takes it bac
 for one participant is never changed by a rule, nor by a decision for all of its address.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -100,6 +101,27 @@ async def promote(
     new = await acts.add(db, fields, spelling, now, [_coordinate(party)], new_as=contact_id)
     await _settle(db, party_id, contact_id, by, now)
     return new, await undo.add(db, KIND, await snapshots.seal(db, before), by)
+
+
+async def resolve(db: Connection, choices: Mapping[UUID, UUID | None], by: UUID | None, now: datetime) -> str:
+    """Decides whose some addresses are, of several owners or of none: what the ambiguous queue is worked off with. Raises
+    NotFound, Conflict and Invalid; then nothing is decided."""
+    await addresses.hold(db, choices)
+    for party_id in choices:
+        found = await parties.find(db, party_id)
+        if found is None:
+            raise NotFound(f"there is no party {party_id}")
+        if found.own:
+            raise Conflict(f"{found.key.value} is one of our own addresses")
+    wanted = {one for one in choices.values() if one is not None}
+    unknown = sorted(wanted - (await contacts.live_kinds(db, wanted)).keys())
+    if unknown:
+        raise Invalid([("choices", f"{one} is no contact") for one in unknown])
+    before = await snapshots.take(db, (), choices)
+    for party_id, contact_id in choices.items():
+        await decisions.remember(db, party_id, None, contact_id, by)
+    await addresses.resolve(db, choices, now.date())
+    return await undo.add(db, KIND, await snapshots.seal(db, before), by)
 
 
 async def _party(db: Connection, party_id: UUID) -> Party:

@@ -2,6 +2,9 @@
 
 An address carries the stem of its spellings (`interactions.variants`), made with it. A whole number stands for its own
 stem. `classes` gives whatever must be worked out again together with some addresses.
+
+Limits: an address that is seen for the first time in the very moment in which another spelling of it, or its domain, is
+given to somebody stays without that link until one of them changes. An exact match is never lost so: both hold one row.
 """
 
 from collections.abc import Collection, Mapping

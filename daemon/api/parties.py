@@ -30,6 +30,7 @@ from storage.parties import Filter, Party
 
 router = APIRouter(tags=["parties"])
 N_MAX = 10_000
+CHOICES_MAX = 500
 
 
 class DecisionIn(BaseModel):
@@ -76,6 +77,23 @@ class PromoteIn(BaseModel):
     kind: Literal["partner", "contact_person", "individual"]
     name: Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX)]
     partner_id: UUID | None = None
+
+
+class ChoiceIn(BaseModel):
+    """Whose an address is; null is nobody we know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    party_id: UUID
+    contact_id: UUID | None
+
+
+class ChoicesIn(BaseModel):
+    """Whose some addresses are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    choices: Annotated[list[ChoiceIn], Field(min_length=1, max_length=CHOICES_MAX)]
 
 
 class PartyEdit(BaseModel):
@@ -142,6 +160,17 @@ async def read_timeline(
         ids = await parties.timeline(db, party_id, after_moment(cursor), limit + 1)
         found = await lists.views(db, ids[:limit])
     return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit))
+
+
+@router.post("/parties/resolve")
+async def resolve_parties(request: Request, given: ChoicesIn) -> JSONResponse:
+    """Decides whose many addresses are, all or none; each decision is remembered and stands above their owners."""
+    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
+    choices = {one.party_id: one.contact_id for one in given.choices}
+
+    async with problems():
+        token = await serving.database.in_transaction(lambda db: matching.resolve(db, choices, by, now))
+    return JSONResponse({"undo": token, "resolved": len(choices)})
 
 
 @router.post("/parties/{party_id}/attach")

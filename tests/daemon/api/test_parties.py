@@ -248,3 +248,32 @@ async def test_a_change_taken_back_after_another_change_is_refused(api: Api) -> 
 
     assert (refused.status, refused.json["code"]) == (409, "conflict")
     assert (await api.get(f"/contacts/{shop}")).json["phones"]
+
+
+async def test_many_addresses_are_decided_at_once_and_taken_back(api: Api) -> None:
+    others = ("+7 916 123-45-67", "nobody@x.example")
+    first = await add_contact(api, "Один", phones=[PHONE, others[0]])
+    second = await add_contact(api, "Другой", phones=[PHONE, others[0]])
+    calls = [await call(api, address) for address in (PHONE, *others)]
+    listed = {one["key"]: one["id"] for one in (await api.get("/parties")).json["items"]}
+    choices = [
+        {"party_id": listed["+74956329816"], "contact_id": str(first)},
+        {"party_id": listed["+79161234567"], "contact_id": str(second)},
+        {"party_id": listed["nobody@x.example"], "contact_id": None},
+    ]
+
+    answer = await api.post("/parties/resolve", {"choices": choices})
+
+    assert (answer.status, answer.json["resolved"]) == (200, 3), answer.body
+    assert [await link(api, one) for one in calls] == [
+        ("Один", "remembered", "automatic"), ("Другой", "remembered", "automatic"), (None, "remembered", "automatic"),
+    ]  # fmt: skip
+    assert await parties(api, "?ambiguous=true") == []
+
+    await take_back(api, answer.json["undo"])
+    assert [await link(api, one) for one in calls] == [(None, "none", "automatic")] * 3
+
+    wrong = [*choices, {"party_id": listed["nobody@x.example"], "contact_id": str(uuid4())}]
+    assert (await api.post("/parties/resolve", {"choices": wrong})).status == 422
+    assert (await api.post("/parties/resolve", {"choices": [{**choices[0], "party_id": str(uuid4())}]})).status == 404
+    assert len(await parties(api, "?ambiguous=true")) == 2
