@@ -7,7 +7,7 @@ The type checker proves the role of each here. A type that is read from the file
 import ssl
 from collections.abc import Callable, Mapping
 
-from config.mail_settings import Mailbox
+from config.mail_settings import Mailbox, MailOAuth
 from config.secrets_at import SecretText
 from config.telephony_settings import Telephony
 from connectors.base import Receiver, Refused, Source
@@ -15,11 +15,14 @@ from connectors.mail.smtp import SmtpServer, SmtpSettings
 from connectors.mail.source import ImapSource, MailboxSettings
 from connectors.telephony.ami import PORT, TLS_PORT
 from connectors.telephony.asterisk import Asterisk, AsteriskSettings
+from connectors.oauth import OAuthSettings, settings_for
 from connectors.telephony.generic import Generic, GenericSettings
 from connectors.telephony.mango import Mango, MangoSettings
 from connectors.telephony.megafon import Megafon, MegafonSettings
+from connectors.telephony.sms_ru import SmsRu, SmsRuSettings
 from connectors.telephony.twilio import Twilio, TwilioSettings
 from connectors.telephony.uis import Uis, UisSettings
+from connectors.telephony.zadarma import Zadarma, ZadarmaSettings
 
 
 def receiver_for(table: Telephony, region: str, public_url: str = "") -> Receiver | None:
@@ -60,12 +63,22 @@ def _uis(table: Telephony, _: str, __: str) -> Receiver:
     return Uis(UisSettings(table.name, _text(table.secret), table.timezone, table.allow_from))
 
 
+def _zadarma(table: Telephony, _: str, __: str) -> Receiver:
+    return Zadarma(ZadarmaSettings(table.name, _text(table.secret), table.allow_from))
+
+
+def _sms_ru(table: Telephony, _: str, __: str) -> Receiver:
+    return SmsRu(SmsRuSettings(table.name, _text(table.api_id or table.api_key), table.allow_from))
+
+
 RECEIVERS: Mapping[str, Callable[[Telephony, str, str], Receiver]] = {
     "generic": _generic,
     "mango": _mango,
     "megafon": _megafon,
+    "sms_ru": _sms_ru,
     "twilio": _twilio,
     "uis": _uis,
+    "zadarma": _zadarma,
 }
 
 
@@ -102,8 +115,9 @@ SOURCES: Mapping[str, Callable[[Telephony], Source]] = {
 
 
 def mailbox_source(table: Mailbox) -> ImapSource | None:
-    """The source of a mailbox; None where its way of logging in is not built yet. Raises Refused for a bad `tls_ca`."""
-    if table.password is None:
+    """The source of a mailbox; None where it has no way of logging in. Raises Refused for a bad `tls_ca`, or for tokens
+    that can't be fetched with what is set."""
+    if table.password is None and table.oauth is None:
         return None
     return ImapSource(
         MailboxSettings(
@@ -112,7 +126,8 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             host=table.imap.host,
             port=table.imap.port,
             user=table.user,
-            password=table.password.reveal(),
+            password=table.password.reveal() if table.password else "",
+            oauth=_oauth(table.oauth) if table.oauth else None,
             tls=table.imap.tls,
             aliases=table.aliases,
             folders=table.folders,
@@ -121,11 +136,22 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             poll_seconds=table.poll_seconds,
             message_bytes_max=table.message_bytes_max,
             bytes_a_day=table.bytes_a_day,
-            bytes_a_day=table.bytes_a_day,
             headers_only=table.privacy == "headers_only",
             connections=table.connections,
             ssl_context=_context(table),
         )
+    )
+
+
+def _oauth(table: MailOAuth) -> OAuthSettings:
+    return settings_for(
+        table.provider,
+        table.client_id,
+        table.client_secret.reveal() if table.client_secret else "",
+        table.refresh_token.reveal() if table.refresh_token else "",
+        table.token_url or "",
+        table.scope,
+        table.tenant,
     )
 
 
