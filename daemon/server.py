@@ -32,7 +32,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from config.tables import Endpoint
 from daemon import webhooks
-from daemon.api import acts, attachments, contacts, parties, records, subjects, system, undo, users
+from daemon.api import acts, attachments, contacts, events, parties, records, subjects, system, undo, users
 from daemon.api.problems import Problem, problem_response
 from daemon.auth import Gate, path_of
 from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
@@ -83,6 +83,7 @@ def routes(serving: Serving) -> FastAPI:
         attachments.router,
         records.router,
         contacts.router,
+        events.router,
         subjects.router,
         system.router,
         undo.router,
@@ -90,6 +91,7 @@ def routes(serving: Serving) -> FastAPI:
         parties.router,
     ):
         app.include_router(router, prefix=API)
+    app.include_router(system.metrics_router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(files("daemon.web") / "static")), name="static")
     for kind, answer in _ANSWERS.items():

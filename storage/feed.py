@@ -76,6 +76,16 @@ async def number(db: Connection) -> int:
     return done
 
 
+LAST = """
+SELECT last_seq FROM sequencer
+"""
+
+
+async def last(db: Connection) -> int:
+    """The number of the newest change."""
+    return int(await db.fetchval(LAST) or 0)
+
+
 async def list_after(db: Connection, seq: int, limit: int) -> list[Numbered]:
     """The changes after a number, in order."""
     rows = await db.fetch(LIST, seq, limit)

@@ -1,22 +1,23 @@
-"""The rest that a program can ask: chains, sources, who I am, quarantine, and the ordered feed of changes."""
+"""The rest that a program can ask: chains, sources, who I am, quarantine, and numbers for Prometheus."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
+from daemon import metrics
 from daemon.api.problems import Problem
 from daemon.api.shapes import after_moment, interaction_json, lines_json, time_json
 from daemon.auth import serving_of, viewer_of
 from daemon.filters import LIMIT_MAX
 from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue
-from storage import chains, feed, lists, quarantine, sources
+from storage import chains, counts, lists, quarantine, sources
 from storage.sources import SourceRow
 
 router = APIRouter(tags=["system"])
-EVENTS_MAX = 200
 
 
 @router.get("/chains/{chain_id}")
@@ -108,26 +109,13 @@ async def list_quarantine(request: Request) -> JSONResponse:
     return JSONResponse({"items": items, "next": None})
 
 
-@router.get("/events")
-async def list_events(
-    request: Request,
-    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
-    limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
-) -> JSONResponse:
-    """Changes after a number, in order: every committed change once, nothing skipped."""
-    serving = serving_of(request)
-    async with serving.database.connection() as db:
-        found = await feed.list_after(db, after, limit)
-        ids = [one.change.ref for one in found if one.change.ref and not one.change.type.startswith("contact.")]
-        seen = await lists.views(db, ids)
-    kinds = shown_kinds(serving.settings.features)
-    views = {one.id: interaction_json(one, serving.public_url, full=False) for one in seen if one.kind in kinds}
-    items: list[JsonValue] = []
-    for one in found:
-        ref = one.change.ref
-        thing: JsonValue = views.get(ref) if ref else None
-        if thing is None:
-            thing = {"id": str(ref) if ref else None, **one.change.data}
-        data: JsonValue = {"seq": one.seq, "object": thing}
-        items.append({"type": one.change.type, "timestamp": time_json(one.at), "data": data})
-    return JSONResponse({"items": items, "next": str(found[-1].seq) if len(found) == limit else None})
+metrics_router = APIRouter(tags=["system"])
+
+
+@metrics_router.get("/metrics")
+async def read_metrics(request: Request) -> Response:
+    """Numbers for Prometheus."""
+    async with serving_of(request).database.connection() as db:
+        waiting, kept = await counts.waiting(db), await counts.kept(db)
+        found = await sources.list_all(db)
+    return Response(metrics.render(waiting, kept, found, datetime.now(UTC)), media_type=metrics.MEDIA_TYPE)
