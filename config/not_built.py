@@ -54,8 +54,8 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _of_mailbox(mailbox: Mailbox) -> Iterator[tuple[str, str]]:
-    if mailbox.oauth is not None:
-        yield "oauth", "logging in by tokens"
+    if mailbox.oauth is not None and mailbox.smtp is not None:
+        yield "oauth", "sending with tokens (reading works)"
     if mailbox.junk != "ignore":
         yield "junk", "saving mail of known contacts from Junk"
     if mailbox.members:

@@ -13,9 +13,9 @@ from config.telephony_settings import Telephony
 from connectors.base import Receiver, Refused, Source
 from connectors.mail.smtp import SmtpServer, SmtpSettings
 from connectors.mail.source import ImapSource, MailboxSettings
+from connectors.oauth import OAuthSettings, settings_for
 from connectors.telephony.ami import PORT, TLS_PORT
 from connectors.telephony.asterisk import Asterisk, AsteriskSettings
-from connectors.oauth import OAuthSettings, settings_for
 from connectors.telephony.generic import Generic, GenericSettings
 from connectors.telephony.mango import Mango, MangoSettings
 from connectors.telephony.megafon import Megafon, MegafonSettings

@@ -240,9 +240,6 @@ async def _save_sources(db: Connection, settings: Settings) -> None:
     await sources.save_all(db, source_rows(settings))
     own = intake_settings(settings).own
     await addresses.mark_own(db, own, datetime.now(UTC).date(), local_rules(settings))
-    for mailbox in settings.mailboxes:
-        if mailbox.password is None:
-            await sources.report(db, mailbox.name, "misconfigured", "logging in by tokens (oauth) is not built yet")
     for phone in settings.telephony:
         if phone.type in RECEIVERS:
             await sources.report(db, phone.name, "ok", f"webhooks are taken at /hooks/{phone.name}")

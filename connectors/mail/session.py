@@ -14,7 +14,7 @@ import functools
 import ipaddress
 import ssl
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -39,11 +39,14 @@ from connectors.mail.client import ImapClient
 from connectors.mail.protocol import QUIET_SECONDS, UNSOLICITED_MAX, Answer, ImapProtocol, kind_of
 from connectors.mail.refusals import NotDone, of_command, of_connection, of_login
 from connectors.mail.responses import shown
+from connectors.oauth import Tokens
 
 # Servers drop a session that idles for 30 minutes (RFC 2177); some go deaf long before.
 IDLE_SECONDS_MAX = 540.0
 LOGOUT_SECONDS = 2.0
 FOLDERS_MAX = 10_000
+# Servers cut long lines; a token that is longer goes in a line of its own (Microsoft's are up to 5,000 characters).
+INITIAL_BYTES_MAX = 3000
 # Room above message_bytes_max for servers whose RFC822.SIZE counts line ends otherwise than they send them.
 LITERAL_SLACK_BYTES = 1024 * 1024
 
@@ -66,6 +69,7 @@ class Account:
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     message_bytes_max: int = 50_000_000
     quiet_seconds: float = QUIET_SECONDS
+    tokens: Tokens | None = field(default=None, repr=False)  # in place of the password
 
     @property
     def peer(self) -> str:
@@ -176,6 +180,9 @@ class ImapSession:
             return
         await self._ask_capabilities()
         offered = self._protocol.capabilities
+        if self.account.tokens is not None:
+            await self._log_in_by_token(offered, self.account.tokens)
+            return
         user, password = self.account.user, self.account.password
         name, password_form = string(user, "user name"), string(password, "password")
         self._protocol.capabilities = set()  # they change with the login
@@ -192,6 +199,32 @@ class ImapSession:
         if not answer.is_ok:
             said = answer.text.replace(password.encode(), b"***") if password else answer.text
             raise of_login(self.peer, user, answer.result, said)
+        await self._be_logged_in()
+
+    async def _log_in_by_token(self, offered: Collection[str], tokens: Tokens) -> None:
+        user = self.account.user
+        name = next((one for one in ("XOAUTH2", "OAUTHBEARER") if f"AUTH={one}" in offered), "")
+        if not name:
+            raise Refused(f"{self.peer} takes no tokens (it offers neither XOAUTH2 nor OAUTHBEARER); use a password")
+        token = await tokens.access()
+        said = f"user={user}\x01auth=Bearer {token}\x01\x01"
+        if name == "OAUTHBEARER":  # RFC 7628 §3.1
+            gs2 = user.replace("=", "=3D").replace(",", "=2C")
+            said = f"n,a={gs2},\x01host={self.account.host}\x01port={self.account.port}\x01auth=Bearer {token}\x01\x01"
+        secret = b64encode(said.encode())
+        self._protocol.capabilities = set()
+        if "SASL-IR" in offered and len(secret) <= INITIAL_BYTES_MAX:
+            answer = await self._protocol.run("AUTHENTICATE", name.encode(), secret)
+        else:
+            answer = await self._protocol.run("AUTHENTICATE", name.encode(), after=secret + b"\r\n")
+        if not answer.is_ok:
+            error = of_login(self.peer, user, answer.result, answer.text.replace(token.encode(), b"***"))
+            if isinstance(error, Refused) and not tokens.refuse(token):
+                raise Unavailable(f"{self.peer} no longer takes our access token; another one is fetched", 0.0)
+            raise error
+        await self._be_logged_in()
+
+    async def _be_logged_in(self) -> None:
         self._protocol.state = AUTH
         if not self._protocol.capabilities:
             await self._ask_capabilities()

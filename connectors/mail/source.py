@@ -34,6 +34,7 @@ from connectors.mail.rounds import SWEEP_SECONDS, Board, Pace, Progress, Rounds
 from connectors.mail.session import Account, ImapSession, Tls, opened
 from connectors.mail.strikes import Strikes
 from connectors.mail.sync import FolderSync
+from connectors.oauth import OAuthSettings, Tokens
 
 NAMES_SHOWN_MAX = 12
 SURVEY_COUNT = 1000  # UIDs asked after at once
@@ -48,7 +49,7 @@ class MailboxSettings:
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
+    password: str = field(repr=False)  # unused where there is `oauth`
     tls: Tls = "implicit"
     aliases: tuple[str, ...] = ()
     folders: tuple[str, ...] = DEFAULT
@@ -62,6 +63,7 @@ class MailboxSettings:
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     quiet_seconds: float = QUIET_SECONDS
     sweep_seconds: float = SWEEP_SECONDS
+    oauth: OAuthSettings | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class ImapSource:
             settings.ssl_context,
             settings.message_bytes_max,
             settings.quiet_seconds,
+            Tokens(settings.oauth) if settings.oauth is not None else None,
         )
 
     async def run(self, intake: Intake) -> None:

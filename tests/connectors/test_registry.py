@@ -10,7 +10,9 @@ from config.not_built import TELEPHONY_BUILT
 from config.telephony_settings import NEEDED, UNSIGNED, Telephony
 from connectors.base import Receiver, Refused
 from connectors.mail.source import ImapSource
-from connectors.registry import RECEIVERS, mailbox_source, receiver_for
+from connectors.oauth import settings_for
+from connectors.registry import RECEIVERS, SOURCES, mailbox_source, receiver_for, telephony_source
+from connectors.telephony.asterisk import Asterisk
 
 
 def table(provider: str, **more: str | int) -> Telephony:
@@ -80,10 +82,16 @@ def test_a_mailbox_is_read_as_it_is_configured(tmp_path: Path) -> None:
     assert "canary" not in repr(found)
 
 
-def test_a_way_to_log_in_that_is_not_built_has_no_source(tmp_path: Path) -> None:
-    oauth = "oauth = { provider = 'google', client_id = 'x', client_secret = 'y', refresh_token = 'z' }"
+def test_a_mailbox_may_log_in_with_tokens(tmp_path: Path) -> None:
+    oauth = "oauth = { provider = 'google', client_id = 'x', client_secret = 'y', refresh_token = 'canary' }"
 
-    assert mailbox_source(mailbox(tmp_path, login=oauth)) is None
+    source = mailbox_source(mailbox(tmp_path, login=oauth))
+
+    assert isinstance(source, ImapSource)
+    assert source.settings.oauth == settings_for("google", "x", "y", "canary")
+    assert "canary" not in repr(source.settings)
+    with pytest.raises(Refused, match="needs a refresh_token"):
+        mailbox_source(mailbox(tmp_path, login="oauth = { provider = 'google', client_id = 'x' }"))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Logging in and asking, against a server that says what the test tells it to."""
 
+import itertools
 import ssl
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import date
@@ -12,7 +14,9 @@ import trustme
 from connectors.base import ConnectorError, Refused, Unavailable
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import Account, ImapSession, Tls, is_loopback, opened
+from connectors.oauth import OAuthSettings, Tokens
 from tests.fakes.imap_script import CLOSE, NO, OK, Book, ImapScript, folder, mails
+from tests.fakes.token_endpoint import running_endpoint
 
 SECRET = 'p"a\\ß 1'
 
@@ -116,6 +120,58 @@ async def test_a_refusal_with_a_challenge_is_answered() -> None:
     error = await refusal({"AUTHENTICATE": b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n%T NO wrong\r\n"})
 
     assert error.state == "needs_reauth"
+
+
+async def by_token(book: Book, clock: Callable[[], float] = time.monotonic) -> tuple[list[str], ConnectorError | None]:
+    """Logs in twice with tokens; what was asked, and the last error."""
+    error: ConnectorError | None = None
+    async with running_endpoint((200, {"access_token": "tok"})) as endpoint, ImapScript(book) as server:
+        tokens = Tokens(OAuthSettings(endpoint.url, "we", "", "again"), clock)
+        for _ in range(2):
+            try:
+                async with opened(replace(account(server), tokens=tokens)):
+                    pass
+            except ConnectorError as raised:
+                error = raised
+    return server.asked, error
+
+
+@pytest.mark.parametrize(
+    ("offered", "asked"),
+    [
+        (b"AUTH=XOAUTH2 AUTH=PLAIN SASL-IR", "XOAUTH2 dXNlcj1hbm5hQGV4YW1wbGUub3JnAWF1dGg9QmVhcmVyIHRvawEB"),
+        (b"AUTH=OAUTHBEARER SASL-IR", "OAUTHBEARER bixhPWFubmFAZXhhbXBsZS5vcmcsAWhvc3Q9MTI3LjAuMC4xAXBvcnQ9"),
+    ],
+)
+async def test_a_token_is_given_as_the_server_offers(offered: bytes, asked: str) -> None:
+    said, error = await by_token({"CAPABILITY": b"* CAPABILITY IMAP4rev1 " + offered + b"\r\n" + OK})
+
+    assert error is None
+    assert said[1].startswith(f"AUTHENTICATE {asked}")
+
+
+async def test_a_token_that_is_refused_is_named_by_its_age() -> None:
+    refusing: Book = {
+        "CAPABILITY": b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR\r\n" + OK,
+        "AUTHENTICATE": b"+ eyJzdGF0dXMiOiI0MDAifQ==\r\n%T NO not tok\r\n",
+    }
+    ages = itertools.count(0, 100)
+
+    _, fresh = await by_token(refusing)
+    _, old = await by_token(refusing, lambda: float(next(ages)))
+
+    assert isinstance(fresh, Refused)
+    assert fresh.state == "needs_reauth"
+    assert "tok" not in str(fresh).replace("token", "")
+    assert isinstance(old, Unavailable)
+    assert "another one is fetched" in str(old)
+
+
+async def test_a_server_without_tokens_is_named() -> None:
+    _, error = await by_token({"CAPABILITY": b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n" + OK})
+
+    assert isinstance(error, Refused)
+    assert "takes no tokens" in str(error)
 
 
 async def test_a_server_that_takes_no_password_is_named() -> None:
