@@ -43,7 +43,7 @@ _START = re.compile(
     r"\b)",
 )
 
-_HYPHENS = {ord(one): "-" for one in "\u2010\u2011\u2012\u2013\u2014\u2212"}
+_HYPHENS = re.compile("[\u2010-\u2014\u2212]")
 
 _FROM, _DATED, _TO, _SUBJECT, _OTHER = "from", "date", "to", "subject", "other"
 _LABELS = {
@@ -82,11 +82,11 @@ class Sure(IntEnum):
     STRONG = 2
 
 
-def may_begin(lines: Sequence[str], n: int) -> bool:
-    """A quick look: whether it is worth asking the others about line `n`."""
-    if ":" in lines[n][:40] or "：" in lines[n][:40]:
-        return True
-    return any(line[-40:].rstrip(" \t\r*_").casefold().endswith(_ENDS) for line in lines[n : n + JOINED_MAX])
+def may_begin(lines: Sequence[str]) -> list[bool]:
+    """A quick look: for each line, whether it is worth asking the others about it."""
+    ends = [line[-40:].rstrip(" \t\r*_").casefold().endswith(_ENDS) for line in lines]
+    ends += [False] * JOINED_MAX
+    return [any(ends[n : n + JOINED_MAX]) or ":" in line[:40] or "：" in line[:40] for n, line in enumerate(lines)]
 
 
 def attribution(lines: Sequence[str], n: int) -> tuple[int, Sure]:
@@ -110,7 +110,8 @@ def attribution(lines: Sequence[str], n: int) -> tuple[int, Sure]:
 
 
 def _plain(line: str) -> str:
-    return " ".join(line[:CHARS_MAX].replace("&nbsp;", " ").translate(_HYPHENS).casefold().split())
+    text = line[:CHARS_MAX].replace("&nbsp;", " ")
+    return " ".join((text if text.isascii() else _HYPHENS.sub("-", text)).casefold().split())
 
 
 def _sureness(text: str) -> Sure:

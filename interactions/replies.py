@@ -94,20 +94,21 @@ def _head_of(text: str) -> tuple[str, str]:
 def _unquoted(lines: Sequence[str]) -> tuple[list[str], bool, int]:
     """The lines that are no quote, whether there was one, and where they were cut off."""
     quoted = [_is_quoted(line) for line in lines]
+    begins = may_begin(lines)
     kept: list[str] = []
     looks = 0
     is_found = any(line.lstrip().startswith(">") for line in lines)
     n = 0
     while n < len(lines):
         line = lines[n]
-        if quoted[n] or _is_broken_quote(lines, quoted, n):
+        if quoted[n] or (n and quoted[n - 1] and _is_broken_quote(lines, quoted, n)):
             n += 1
             continue
         if not line.strip():
             kept.append(line)
             n += 1
             continue
-        if looks >= LOOKS_MAX or not may_begin(lines, n):
+        if looks >= LOOKS_MAX or not begins[n]:
             kept.append(line)
             n += 1
             continue
@@ -132,13 +133,13 @@ def _unquoted(lines: Sequence[str]) -> tuple[list[str], bool, int]:
 
 
 def _is_quoted(line: str) -> bool:
-    return _QUOTED.match(line) is not None and not _FRAMED.search(line[-20:])
+    return (">" in line) and _QUOTED.match(line) is not None and not _FRAMED.search(line[-20:])
 
 
 def _is_broken_quote(lines: Sequence[str], quoted: Sequence[bool], n: int) -> bool:
     """The end of a quoted line that a mail program broke without marking it: within a quote, in the middle of a
     sentence or of a link."""
-    if not (0 < n < len(lines) - 1 and quoted[n - 1] and quoted[n + 1]) or not lines[n].strip():
+    if not (n < len(lines) - 1 and quoted[n + 1]) or not lines[n].strip():
         return False
     before, line = lines[n - 1].rstrip(), lines[n].strip()
     if _PIECE_OF_LINK.fullmatch(line[:CHARS_OF_LINK_MAX]):

@@ -33,7 +33,7 @@ TEXT = [
 
 @pytest.mark.parametrize("line", STRONG)
 def test_a_line_with_a_moment_and_an_author_surely_introduces_a_quote(line: str) -> None:
-    assert may_begin([line], 0)
+    assert may_begin([line, "text"]) == [True, False]
     assert attribution([line, "text"], 0) == (1, Sure.STRONG)
 
 
