@@ -79,6 +79,21 @@ async def test_one_event_never_holds_up_another(database: Database, desk: Desk, 
     assert (await states(database))["bomb"] == "quarantine"
 
 
+async def test_a_turn_of_many_events_gives_the_records_that_one_by_one_would(
+    database: Database, desk: Desk, now: datetime
+) -> None:
+    journal = Journal(database)
+    for number in range(30):
+        await journal.add(replace(event(f"ring {number // 3}", now), dedup_key=str(number)))
+
+    assert await work_off(database, desk, {"main": Provider()}) == 30
+
+    assert set((await states(database)).values()) == {"done"}
+    async with database.connection() as db:
+        assert await db.fetchval("SELECT count(*) FROM interaction") == 10
+        assert await db.fetchval("SELECT count(*) FROM feed WHERE type = 'interaction.created'") == 10
+
+
 async def test_an_event_of_a_source_that_is_gone_goes_to_quarantine(
     database: Database, desk: Desk, now: datetime
 ) -> None:
