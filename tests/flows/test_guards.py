@@ -75,6 +75,31 @@ async def test_no_forged_answer_joins_a_chain_silently(
     assert found == {"1": [], "2": [], "4": expected}
 
 
+BOUNCE = (
+    b"Return-Path: <>\nFrom: MAILER-DAEMON@mx.customer.example\nTo: sales@example.org\nSubject: Undelivered\n"
+    b"Date: Mon, 23 Nov 2026 09:05:00 +0000\nMessage-ID: <6@test.example>\n"
+    b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nUnknown user\n--b\n"
+    b"Content-Type: message/delivery-status\n\nFinal-Recipient: rfc822; ivan@customer.example\nAction: failed\n--b\n"
+    b"Content-Type: text/rfc822-headers\n\nMessage-ID: <2@test.example>\n--b--\n"
+)
+
+
+@pytest.mark.parametrize("order", list(permutations([ORDER, ANSWER, BOUNCE])))
+async def test_a_bounce_comes_into_the_chain_of_the_mail_that_did_not_arrive(
+    database: Database, tmp_path: Path, now: datetime, order: tuple[bytes, ...]
+) -> None:
+    await flags(database, tmp_path, now, [[raw] for raw in order])
+
+    async with database.connection() as db:
+        [(chains, bounce)] = await db.fetch(
+            "SELECT count(DISTINCT chain_id), max(block::text) FILTER (WHERE external_id LIKE '6@%') FROM interaction"
+        )
+        reviewed = await db.fetchval("SELECT reviewed FROM interaction WHERE external_id LIKE '6@%'")
+    assert chains == 1
+    assert "ivan@customer.example" in bounce
+    assert reviewed
+
+
 async def test_flags_do_not_depend_on_who_came_first(cluster: Cluster, tmp_path: Path, now: datetime) -> None:
     expected = {"1": [], "2": [], "3": [], "4": ["stranger"], "5": ["topic_changed"]}
     orders = [*permutations([ORDER, ANSWER, COLLEAGUE, FORGED, NEW_TOPIC])][::17]
