@@ -115,6 +115,9 @@ class Intake(Protocol):
     async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
         """Which of these mails we have already, to fetch only the others."""
 
+    async def contacts_among(self, emails: Sequence[str]) -> set[str]:
+        """Those of these addresses, in canonical form, that belong to somebody we know."""
+
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         """Those of these mails that lie at another place of this mailbox already."""
 

@@ -136,6 +136,7 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             poll_seconds=table.poll_seconds,
             message_bytes_max=table.message_bytes_max,
             bytes_a_day=table.bytes_a_day,
+            junk_of_contacts=table.junk == "known_contacts",
             headers_only=table.privacy == "headers_only",
             connections=table.connections,
             ssl_context=_context(table),

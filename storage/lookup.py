@@ -38,6 +38,16 @@ async def address(db: Connection, key: Key) -> Found | None:
     return Found(row["id"], row["own"], row["contact_id"], row["rule"], row["confidence"], candidates)
 
 
+OF_CONTACTS = """
+SELECT value FROM address WHERE kind = 'email' AND value = ANY($1::text[]) AND contact_id IS NOT NULL
+"""
+
+
+async def of_contacts(db: Connection, emails: Sequence[str]) -> set[str]:
+    """Those of these e-mail addresses that belong to somebody we know."""
+    return {row["value"] for row in await db.fetch(OF_CONTACTS, list(emails))}
+
+
 # What a person chose for one interaction is followed; so is the partner that a participant stood for at the time.
 RECENT = """
 WITH mine AS (

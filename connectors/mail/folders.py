@@ -60,8 +60,8 @@ class Folder:
     role: str = ""
 
 
-def choose(listed: Iterable[Listed], patterns: Sequence[str] = DEFAULT) -> list[Folder]:
-    """The folders to read, INBOX first; each once."""
+def choose(listed: Iterable[Listed], patterns: Sequence[str] = DEFAULT, with_junk: bool = False) -> list[Folder]:
+    """The folders to read, INBOX first; each once. `with_junk` brings the folder of junk, whatever the patterns say."""
     usable = [one for one in listed if not one.flags & _UNREADABLE and len(one.name) <= NAME_CHARACTERS_MAX]
     marked = {role for one in usable if (role := _marked_role(one))}
     wanted = [_Pattern(text) for text in patterns if not text.startswith("-")]
@@ -69,6 +69,8 @@ def choose(listed: Iterable[Listed], patterns: Sequence[str] = DEFAULT) -> list[
     chosen: dict[str, Folder] = {}
     for one in usable:
         role = _marked_role(one) or _named_role(one, marked)
+        if with_junk and role == "junk":
+            chosen.setdefault(one.name, Folder(one.raw, one.name, role))
         if any(p.fits(one, role, by_wildcard=True) for p in unwanted):
             continue
         if any(p.fits(one, role, by_wildcard=role not in _VIEWS) for p in wanted):

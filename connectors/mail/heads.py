@@ -1,7 +1,8 @@
 """What the headers of mails decide, before anything else is fetched: who is left out, what is known from another place.
 
 Where `never_log` names somebody, the headers of every mail are fetched first, and a mail that names them in its headers is
-never fetched whole; that it was seen is remembered, so nobody asks for it again.
+never fetched whole; that it was seen is remembered, so nobody asks for it again. Of a folder of junk that is read for the
+mail of known contacts, the headers come first as well, and what is from nobody we know is left out.
 
 A mail that was moved or copied, a folder that was renamed or numbered anew (UIDVALIDITY), a view of all mail: the same
 mails with other UIDs. Size and INTERNALDATE come with the first question about a mail anyway. Only where a mail of the same
@@ -18,21 +19,43 @@ from connectors.base import Intake
 from connectors.mail.answers import Fetched
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
+from interactions.addresses import email_key
 from interactions.arrivals import Likeness, Location, head_digest
+from interactions.mime import TooComplex, parse
 
 
 async def unwanted(
-    session: ImapSession, intake: Intake, folder: str, uidvalidity: int, there: Sequence[Fetched]
+    session: ImapSession,
+    intake: Intake,
+    folder: str,
+    uidvalidity: int,
+    there: Sequence[Fetched],
+    contacts_only: bool = False,
 ) -> list[Location]:
     """Those of the mails of the open folder that are never stored. Of what the server gives no headers, the intake will
     decide by the mail itself."""
-    if intake.never_log.is_empty or not there:
+    if not there or (intake.never_log.is_empty and not contacts_only):
         return []
     try:
         heads = await session.heads(one.uid for one in there)
     except NotDone:
         return []
-    return [Location(folder, uidvalidity, one.uid) for one in heads if one.head and intake.never_log.names(one.head)]
+    left_out = {one.uid for one in heads if one.head and intake.never_log.names(one.head)}
+    if contacts_only:
+        senders = {one.uid: _sender(one.head) for one in heads if one.head}
+        known = await intake.contacts_among(sorted({sender for sender in senders.values() if sender}))
+        left_out |= {uid for uid, sender in senders.items() if sender not in known}
+    return [Location(folder, uidvalidity, uid) for uid in sorted(left_out)]
+
+
+def _sender(head: bytes) -> str:
+    """The address of the one sender of a mail, or nothing."""
+    try:
+        from_ = parse(head).from_
+    except TooComplex:
+        return ""
+    key = email_key(from_[0].address) if len(from_) == 1 else None
+    return key.value if key else ""
 
 
 async def recognised(

@@ -58,6 +58,7 @@ class MailboxSettings:
     poll_seconds: float = 120.0
     message_bytes_max: int = 50_000_000
     headers_only: bool = False
+    junk_of_contacts: bool = False  # mail of known contacts is read from the folder of junk
     bytes_a_day: int = 2_000_000_000
     connections: int = 3
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
@@ -168,7 +169,7 @@ class ImapSource:
     def _chosen(self, listed: Sequence[Listed]) -> list[Folder]:
         if not listed:  # INBOX always exists: RFC 9051 §5.1
             raise Unavailable(f"{self._account.peer} lists no folders at all for {self.settings.user}")
-        folders = choose(listed, self.settings.folders)
+        folders = choose(listed, self.settings.folders, self.settings.junk_of_contacts)
         if not folders:
             names = ", ".join(one.name for one in listed[:NAMES_SHOWN_MAX])
             raise Refused(
@@ -192,6 +193,7 @@ class ImapSource:
                 self._budget,
                 progress,
                 settings.headers_only,
+                contacts_only=settings.junk_of_contacts and folder.role == "junk",
             )
 
         board = Board(intake, self._budget, make)

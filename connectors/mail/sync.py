@@ -77,6 +77,7 @@ class FolderSync:
         budget: Budget,
         progress: Callable[[], Awaitable[None]],
         headers_only: bool = False,
+        contacts_only: bool = False,
     ) -> None:
         self.folder = folder
         self.total = 0
@@ -90,6 +91,7 @@ class FolderSync:
         self._budget = budget
         self._progress = progress
         self._headers_only = headers_only
+        self._contacts_only = contacts_only
         self._cursor: Cursor | None = None
         self._audited_at: float | None = None
         self._audit_at = 0.0
@@ -291,7 +293,7 @@ class FolderSync:
         latter there are."""
         name, uidvalidity = self.folder.name, self._now().uidvalidity
         with self._striking([one.uid for one in there]):
-            out = await unwanted(session, self._intake, name, uidvalidity, there)
+            out = await unwanted(session, self._intake, name, uidvalidity, there, self._contacts_only)
             decided = {one.uid for one in out}
             rest = [one for one in there if one.uid not in decided]
             again = await recognised(session, self._intake, name, uidvalidity, rest)

@@ -24,7 +24,7 @@ from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, S
 from interactions.mime import ParsedMail, TooComplex
 from interactions.never_log import NeverLog
 from interactions.records import Json
-from storage import blobs, checkpoints, leases, locations, sources
+from storage import blobs, checkpoints, leases, locations, lookup, sources
 from storage.database import Connection, Database
 
 Parse = Callable[[bytes], Awaitable[ParsedMail]]
@@ -140,6 +140,10 @@ class SourceIntake:
     async def known(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> set[int]:
         async with self.database.connection() as db:
             return await locations.known(db, self.lease.source_id, folder, uidvalidity, uids)
+
+    async def contacts_among(self, emails: Sequence[str]) -> set[str]:
+        async with self.database.connection() as db:
+            return await lookup.of_contacts(db, emails)
 
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         async with self.database.connection() as db:

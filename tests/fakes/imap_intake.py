@@ -19,6 +19,7 @@ class MemoryIntake:
         self.checkpoints: dict[str, Json] = {}
         self.reports: list[Report] = []
         self.never_log = NeverLog()
+        self.contacts: set[str] = set()
         self.left_out: list[Location] = []
         self.mails: list[MailArrived] = []
         self.again: list[Likeness] = []  # known from elsewhere, not fetched
@@ -35,6 +36,9 @@ class MemoryIntake:
             for at in (*(one.location for one in (*self.mails, *self.again)), *self.left_out)
         }
         return {uid for uid in uids if (folder, uidvalidity, uid) in places}
+
+    async def contacts_among(self, emails: Sequence[str]) -> set[str]:
+        return self.contacts & set(emails)
 
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         return [one for one in mails if self._same(one) is not None]

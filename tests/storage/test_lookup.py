@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
+from interactions.addresses import email_key
 from interactions.contacts import Contact, ContactKind, Coordinate, Employment
 from interactions.phones import phone_key
 from interactions.records import Interaction, Key, Kind, Participant, Role, uuid7
@@ -112,3 +113,17 @@ async def test_open_chains_are_those_that_wait_for_somebody(database: Database, 
     async with database.connection() as db:
         [chain] = await lookup.open_chains(db, [waiting.id, done.id], 10)
     assert (chain.id, chain.root_id, chain.topic, chain.size) == (waiting.chain_id, waiting.id, "Заказ", 1)
+
+
+async def test_of_addresses_those_of_contacts_are_told(database: Database, now: datetime) -> None:
+    known, party = email_key("Ivan@customer.example"), email_key("x@other.example")
+    assert known is not None
+    assert party is not None
+    await added(database, now, "Иван", known)
+    async with database.connection() as db:
+        await addresses.claim(db, {party})
+
+        assert await lookup.of_contacts(db, ["ivan@customer.example", "x@other.example", "y@z.example"]) == {
+            "ivan@customer.example"
+        }
+        assert await lookup.of_contacts(db, []) == set()

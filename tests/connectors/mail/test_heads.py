@@ -2,7 +2,7 @@
 
 from interactions.never_log import NeverLog
 from tests.fakes.imap_intake import MemoryIntake
-from tests.fakes.imap_script import NO, Box, ImapScript, mails
+from tests.fakes.imap_script import NO, OK, Box, ImapScript, mails
 from tests.fakes.imap_source import bodies, changed, read, source_of
 
 # The same mail elsewhere ----------------------------------------------------------------------------------------------
@@ -32,6 +32,24 @@ async def test_a_server_that_gives_no_headers_is_read_whole() -> None:
 
     assert intake.again == []
     assert intake.uids() == [1, 11]
+
+
+# Junk -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_from_junk_only_mail_of_known_contacts_is_read() -> None:
+    contact = b"From: Ivan <IVAN@customer.example>\r\nSubject: 2\r\n\r\nhello\r\n"
+    two = contact.replace(b"Ivan", b"a@b.example, Ivan")
+    box = Box({1: b"From: spam@junk.example\r\n\r\nbuy\r\n", 2: contact, 3: two, 4: b"X: y\r\n\r\nbuy\r\n"})
+    intake = MemoryIntake()
+    intake.contacts = {"ivan@customer.example"}
+    listed = b'* LIST (\\Junk) "/" Spam\r\n' + OK
+
+    await read(box.book(LIST=listed), intake, junk_of_contacts=True)
+
+    assert [(one.location.uid, one.folder_role) for one in intake.mails] == [(2, "junk")]
+    assert sorted(one.uid for one in intake.left_out) == [1, 3, 4]
+    assert intake.states[-1] == "ok"
 
 
 # Headers only ---------------------------------------------------------------------------------------------------------
