@@ -1,11 +1,11 @@
 """Events of calls and reports on SMS, as they came; records are their folds."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from interactions.arrivals import CallChanged, SmsStatusChanged
-from interactions.records import Direction
+from interactions.records import Direction, uuid7
 from storage.database import Connection
 
 ADD_EVENTS = """
@@ -99,6 +99,37 @@ async def give_up(db: Connection, lost: UUID, kept: UUID) -> bool:
     """Buries the record of a call that turned out to be another's; says whether it was there to be buried."""
     await db.execute(TAKE_OVER, lost, kept)
     return await db.fetchval(GIVE_UP, lost, str(kept)) is not None
+
+
+# The first call or message of ours to the same party after a call that nobody took. What a person set is left alone.
+SETTLE_MISSED = """
+WITH party AS (
+    SELECT $1::uuid AS id UNION SELECT id FROM address WHERE contact_id = $2::uuid
+), recent AS (
+    SELECT DISTINCT p.interaction_id AS id FROM party JOIN participant p ON p.address_id = party.id AND p.interaction_id >= $3
+), found AS (
+    SELECT m.id, back.id AS back_id, back.occurred_at - m.occurred_at AS after
+    FROM recent JOIN interaction m ON m.id = recent.id,
+        LATERAL (SELECT i.id, i.occurred_at FROM recent r JOIN interaction i ON i.id = r.id
+                 WHERE i.direction = 'outgoing' AND i.deleted_at IS NULL AND i.occurred_at > m.occurred_at
+                 ORDER BY i.occurred_at, i.id LIMIT 1) AS back
+    WHERE m.kind = 'phone_call' AND m.direction = 'incoming' AND m.deleted_at IS NULL AND m.reviewed_by IS NULL
+      AND m.block->>'result' IN ('missed', 'busy', 'voicemail') AND NOT m.block ? 'settled_by')
+UPDATE interaction SET reviewed = true, reviewed_at = coalesce(reviewed_at, $4), updated_at = $4, version = version + 1,
+    block = block || jsonb_build_object('settled_by', found.back_id, 'settled_seconds', floor(extract(epoch FROM found.after))::int)
+FROM found WHERE interaction.id = found.id RETURNING interaction.id
+"""
+
+MISSED_FOR = timedelta(days=30)  # older ones wait for a person
+
+
+async def settle_missed(
+    db: Connection, address_id: UUID, contact_id: UUID | None, at: datetime, now: datetime
+) -> list[UUID]:
+    """Settles the calls of a party that nobody took and to which one of ours has called or written back since, however
+    that came to be known; returns those that were settled."""
+    oldest = uuid7(at - MISSED_FOR, bytes(10))
+    return [row["id"] for row in await db.fetch(SETTLE_MISSED, address_id, contact_id, oldest, now)]
 
 
 ADD_STATUSES = """

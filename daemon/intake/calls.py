@@ -1,7 +1,8 @@
 """Calls and SMS: store what came, fold all that is known of each, write the record as it stands now.
 
 A call may have several names at its source; an event that says so joins their records. Calls among ourselves leave no
-record unless the source wants them (`internal_calls`); their events are stored all the same.
+record unless the source wants them (`internal_calls`); their events are stored all the same. A call that nobody took is
+settled by a call or message of ours to the same party.
 """
 
 from collections.abc import Sequence
@@ -61,6 +62,9 @@ async def admit_calls(
         else:
             await records.update_call(db, decided, known, now)
         await feed.add(db, _changes(decided, call, is_new))
+        is_missed = call.state == "ended" and call.result != "answered"
+        if is_missed or decided.direction is Direction.OUTGOING:
+            await _settle_missed(db, decided, known, now)
     return created
 
 
@@ -112,6 +116,14 @@ async def _add(
     await attention.wake(db, [decided])
 
 
+async def _settle_missed(db: Connection, decided: Interaction, known: dict[Key, KnownAddress], now: datetime) -> None:
+    """A call that nobody took is settled by a call or message of ours to the same party, whichever comes in first."""
+    party = next((known[p.key] for p in decided.participants if p.key in known and not known[p.key].is_ours), None)
+    if party is not None:
+        settled = await calls.settle_missed(db, party.id, party.contact_id, decided.occurred_at, now)
+        await feed.add(db, [feed.Change("interaction.updated", one) for one in settled])
+
+
 async def _open_chain(
     db: Connection, decided: Interaction, known: dict[Key, KnownAddress], settings: IntakeSettings
 ) -> UUID | None:
@@ -157,6 +169,8 @@ async def _add_sms(
     decided = decide_sms(one, merge_status(reports, initial), segments(one.text), known, ours, now)
     await _add(db, decided, known, settings, ours, now)
     await feed.add(db, [feed.Change("interaction.created", decided.id)])
+    if decided.direction is Direction.OUTGOING:
+        await _settle_missed(db, decided, known, now)
 
 
 async def admit_statuses(db: Connection, source: str, reports: Sequence[SmsStatusChanged]) -> None:

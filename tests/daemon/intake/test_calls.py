@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import permutations
 from uuid import UUID
 
 import pytest
 
-from daemon.intake.calls import admit_calls
+from daemon.intake.calls import admit_calls, admit_sms
 from daemon.intake.context import IntakeSettings, SourceSettings
-from interactions.arrivals import CallChanged
+from interactions.arrivals import CallChanged, SmsArrived
 from interactions.phones import phone_key
 from interactions.records import Direction
 from storage import addresses, sources
@@ -135,3 +135,54 @@ async def test_recordings_are_not_even_named_where_they_are_not_wanted(door: Doo
 
     await Door(door.database, now, SourceSettings("main", keep_recordings=False)).bring(recorded)
     assert await door.rows(names) == [(None,)]
+
+
+MISSED = [call("m1", "ringing"), call("m1", "ended", minute=1, cause="cancel")]
+BACK = [
+    call("b1", event, minute=minute, direction=Direction.OUTGOING, from_number="+74951234567", to_number="+74956329816")
+    for event, minute in (("ringing", 10), ("answered", 11), ("ended", 12))
+]
+SETTLED = "SELECT reviewed, block->>'settled_seconds' FROM interaction WHERE external_id = 'm1'"
+
+
+@pytest.mark.parametrize("events", [[*MISSED, *BACK], [*BACK, *MISSED], [MISSED[1], *BACK, MISSED[0]]])
+async def test_a_missed_call_is_settled_by_the_call_back_whichever_is_known_first(
+    door: Door, events: list[CallChanged]
+) -> None:
+    for one in events:
+        await door.bring(one)
+
+    assert await door.rows(SETTLED) == [(True, "600")]
+    [(back,)] = await door.rows("SELECT id FROM interaction WHERE external_id = 'b1'")
+    assert await door.rows("SELECT block->>'settled_by' FROM interaction WHERE external_id = 'm1'") == [(str(back),)]
+
+
+async def test_a_missed_call_is_not_settled_by_what_was_before_or_by_a_call_to_somebody_else(door: Door) -> None:
+    before = [replace(one, at=one.at and one.at - timedelta(hours=1), call_key="b0") for one in BACK]
+    other = [replace(one, to_number="+74956329817", call_key="b2") for one in BACK]
+
+    await door.bring(*MISSED, *before, *other)
+
+    assert await door.rows(SETTLED) == [(False, None)]
+
+
+async def test_a_missed_call_is_settled_by_a_message_of_ours(door: Door, now: datetime) -> None:
+    message = SmsArrived(
+        "main", "s1", BACK[0].received_at, Direction.OUTGOING, "+74951234567", "+74956329816", "Перезвоним", BACK[0].at
+    )
+    settings = IntakeSettings("RU", 72, {"main": PLAIN}, OWN)
+    await door.bring(*MISSED)
+
+    await door.database.in_transaction(lambda db: admit_sms(db, "main", [message], settings, now))
+
+    assert await door.rows(SETTLED) == [(True, "600")]
+
+
+async def test_what_a_person_opened_again_stays_open(door: Door) -> None:
+    await door.bring(*MISSED, *BACK)
+    async with door.database.connection() as db:
+        await db.execute("UPDATE interaction SET reviewed = false WHERE external_id = 'm1'")
+
+    await door.bring(replace(BACK[2], dedup_key="again"))
+
+    assert await door.rows(SETTLED) == [(False, "600")]
