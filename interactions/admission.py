@@ -151,11 +151,15 @@ def threadable(read: ReadMail) -> Threadable:
     older = [ref_of(one) for one in (mail.report.message_id, *reversed(mail.references)) if one]
     own = ref_of(mail.message_id) if mail.message_id else None
     parents = [ref for ref in dict.fromkeys([*replied, *older]) if ref != own][:REFERENCES_MAX]
-    topic = subject_key_of(base_subject(mail.subject)[0])
+    topic, kind = base_subject(mail.subject)
+    if not replied and not kind:  # no answer: a notice, whose References may hold one constant id for all of them
+        topic = f"\x00{read.identity.hex()}"
     first = mail.in_reply_to[0] if mail.in_reply_to else ""
     common = series_of(mail.message_id, first)
     series = (ref_of(first), common) if common else None
-    return Threadable(read.interaction_id, read.occurred_at, own, tuple(parents), len(replied), topic, series)
+    return Threadable(
+        read.interaction_id, read.occurred_at, own, tuple(parents), len(replied), subject_key_of(topic), series
+    )
 
 
 def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide, now: datetime) -> Interaction:

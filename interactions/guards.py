@@ -64,13 +64,16 @@ def flags_of(members: Sequence[Member]) -> dict[UUID, tuple[str, ...]]:
     """The flags of all members of one chain, given in time order. Those that are not found here stay as they are."""
     seen: set[object] = set()
     topics: set[str] = set()
+    bases: dict[str, tuple[str, str]] = {}  # most members of a chain have the same few
     found: dict[UUID, tuple[str, ...]] = {}
     for member in members:
         flags = [flag for flag in member.flags if flag not in FOUND_ANEW]
         if member.is_mail and not member.is_manual:
             if member.is_incoming and seen and _is_stranger(member.sender, seen):
                 flags.append(STRANGER)
-            topic, kind = base_subject(member.topic)
+            if member.topic not in bases:
+                bases[member.topic] = base_subject(member.topic)
+            topic, kind = bases[member.topic]
             if topics and not kind and topic not in topics:
                 flags.append(TOPIC_CHANGED)
             topics.add(topic)

@@ -75,6 +75,23 @@ async def test_no_forged_answer_joins_a_chain_silently(
     assert found == {"1": [], "2": [], "4": expected}
 
 
+async def test_notices_that_name_one_constant_id_are_not_glued_together(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    shop = [
+        raw_mail(f"o{n}", "shop@shop.example", subject="Новый заказ", references=("all",), at=at(n)) for n in range(4)
+    ]
+    answers = [raw_mail(f"a{n}", IVAN, subject="Re: Счёт", references=("lost",), at=at(n)) for n in range(2)]
+
+    await flags(database, tmp_path, now, [shop[:2], [*shop[2:], *answers]])
+
+    async with database.connection() as db:
+        rows = await db.fetch(
+            "SELECT left(external_id, 1) AS kind, count(DISTINCT chain_id) FROM interaction GROUP BY 1 ORDER BY 1"
+        )
+    assert [tuple(row) for row in rows] == [("a", 1), ("o", 4)]
+
+
 BOUNCE = (
     b"Return-Path: <>\nFrom: MAILER-DAEMON@mx.customer.example\nTo: sales@example.org\nSubject: Undelivered\n"
     b"Date: Mon, 23 Nov 2026 09:05:00 +0000\nMessage-ID: <6@test.example>\n"
