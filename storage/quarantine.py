@@ -83,3 +83,57 @@ async def find(db: Connection, entry_id: UUID) -> Found | None:
         return None
     *entry, raw_sha256, body = row
     return Found(Entry(*entry), raw_sha256, body)
+
+
+HOLD = """
+SELECT source, kind, locator, raw_sha256, inbound_id FROM quarantine WHERE id = $1 AND resolved_at IS NULL FOR UPDATE
+"""
+
+TRIED = """
+UPDATE quarantine SET attempts = attempts + 1, reason = $2 WHERE id = $1
+"""
+
+RESOLVE = """
+UPDATE quarantine SET resolved_at = now() WHERE id = $1
+"""
+
+FREE_PLACE = """
+DELETE FROM mail_location WHERE quarantine_id = $1
+"""
+
+REQUEUE = """
+UPDATE inbound SET state = 'todo', attempts = 0, not_before = NULL, error = NULL WHERE id = $1 AND state = 'quarantine'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An open entry, held while it is tried again."""
+
+    source: str
+    kind: str
+    locator: Json
+    raw_sha256: bytes | None
+    inbound_id: int | None
+
+
+async def hold(db: Connection, entry_id: UUID) -> Held | None:
+    """An entry that is not resolved; nobody else tries it until the transaction ends."""
+    row = await db.fetchrow(HOLD, entry_id)
+    return Held(*row) if row else None
+
+
+async def mark_tried(db: Connection, entry_id: UUID, reason: str) -> None:
+    """It could not be read again, for this reason."""
+    await db.execute(TRIED, entry_id, reason)
+
+
+async def resolve(db: Connection, entry_id: UUID) -> None:
+    """It was read; its place in the mailbox belongs to the record from now on."""
+    await db.execute(FREE_PLACE, entry_id)
+    await db.execute(RESOLVE, entry_id)
+
+
+async def requeue(db: Connection, inbound_id: int) -> None:
+    """Lets the journal work off an event once more."""
+    await db.execute(REQUEUE, inbound_id)

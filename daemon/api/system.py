@@ -12,6 +12,7 @@ from daemon.api.problems import Problem
 from daemon.api.shapes import after_moment, interaction_json, lines_json, time_json
 from daemon.auth import serving_of, viewer_of
 from daemon.filters import LIMIT_MAX
+from daemon.quarantine import retry
 from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue
 from storage import chains, counts, lists, quarantine, sources
@@ -107,6 +108,16 @@ async def list_quarantine(request: Request) -> JSONResponse:
         for one in found
     ]
     return JSONResponse({"items": items, "next": None})
+
+
+@router.post("/quarantine/{entry_id}/retry")
+async def retry_entry(request: Request, entry_id: UUID) -> JSONResponse:
+    """Tries to read an entry once more: `read`, `queued` (an event, for the journal) or `kept`."""
+    serving = serving_of(request)
+    outcome = await retry(serving.database, serving.blobs, serving.desk, entry_id)
+    if outcome == "queued":
+        serving.journal.arrived.set()
+    return JSONResponse({"outcome": outcome})
 
 
 metrics_router = APIRouter(tags=["system"])

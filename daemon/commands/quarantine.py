@@ -1,7 +1,4 @@
-"""`ringmail quarantine`: mails and events that nobody could read, kept raw with their reasons.
-
-Limits: reading one again (`retry`) is not built yet.
-"""
+"""`ringmail quarantine`: mails and events that nobody could read, kept raw with their reasons, and read again."""
 
 import sys
 from datetime import UTC, datetime
@@ -13,7 +10,11 @@ import typer
 from config.settings import Settings
 from daemon.commands import show
 from daemon.commands.given import ExitCode, Failed, with_storage
+from daemon.intake.desk import Desk
 from daemon.opening import Storage
+from daemon.quarantine import retry
+from daemon.wiring import intake_settings
+from daemon.workers import Workers
 from interactions.records import Json
 from storage import quarantine
 from storage.errors import NotFound
@@ -76,10 +77,7 @@ def show_one(
     json: AsJson = False,
 ) -> None:
     """Shows one entry; with --raw the bytes as they came, to look at with care."""
-    try:
-        entry_id = UUID(entry)
-    except ValueError:
-        raise Failed(f"{entry[:60]!r} is no id; `ringmail quarantine list` shows them.", ExitCode.USAGE) from None
+    entry_id = entry_id_of(entry)
 
     async def work(_: Settings, storage: Storage) -> tuple[Entry, bytes]:
         async with storage.database.connection() as db:
@@ -98,3 +96,41 @@ def show_one(
         show.as_json(entry_json(one))
     else:
         show.fields(entry_json(one))
+
+
+@app.command("retry")
+def retry_some(
+    context: typer.Context,
+    entry: Annotated[str, typer.Argument(metavar="ID|all", help="As `quarantine list` names it, or all of them.")],
+    json: AsJson = False,
+) -> None:
+    """Tries to read again what could not be read, for instance after an update."""
+    wanted = None if entry == "all" else entry_id_of(entry)
+
+    async def work(settings: Settings, storage: Storage) -> dict[str, int]:
+        outcomes = {"read": 0, "queued": 0, "kept": 0}
+        workers = Workers()
+        await workers.start()
+        try:
+            desk = Desk(storage.database, storage.blobs, intake_settings(settings), workers.parse)
+            async with storage.database.connection() as db:
+                open_ones = await quarantine.list_open(db, LIMIT_MAX) if wanted is None else []
+            for one in [wanted] if wanted is not None else [found.id for found in open_ones]:
+                outcomes[await retry(storage.database, storage.blobs, desk, one)] += 1
+        finally:
+            await workers.stop()
+        return outcomes
+
+    done = with_storage(context, work)
+    if json:
+        show.as_json(dict(done))
+        return
+    show.say(f"{done['read']} read, {done['queued']} put back into the journal, {done['kept']} still can't be read.")
+
+
+def entry_id_of(text: str) -> UUID:
+    """The id of an entry. Raises Failed."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Failed(f"{text[:60]!r} is no id; `ringmail quarantine list` shows them.", ExitCode.USAGE) from None

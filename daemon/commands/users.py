@@ -4,9 +4,8 @@ A user is a contact of kind user that owns its e-mail, with a login: both are wr
 password a user signs in by the link that `add` prints: it works once, within a day, and leads to the pages, where nothing
 else is needed. `password` sets one, `link` prints another link.
 
-A user who leaves is disabled: at once no session and no link of theirs holds, and their history stays.
-
-Limits: handing over what a user answers for is not built yet.
+A user who leaves is disabled: at once no session and no link of theirs holds, and their history stays. `handover` gives
+what is still open to somebody else; what the configuration names (mailboxes, lines) is changed there.
 """
 
 import sys
@@ -18,6 +17,7 @@ from uuid import UUID
 import typer
 
 from config.settings import Settings
+from daemon import handover
 from daemon.commands import show
 from daemon.commands.given import ExitCode, Failed, with_storage
 from daemon.opening import Storage
@@ -199,3 +199,44 @@ def link(context: typer.Context, email: Email, json: AsJson = False) -> None:
         show.as_json({"email": key_of(email).value, "link": made})
         return
     say_link(made)
+
+
+class _Counted(Exception):
+    """Ends the transaction of a dry run."""
+
+    def __init__(self, moved: dict[str, int]) -> None:
+        super().__init__()
+        self.moved = moved
+
+
+@app.command("handover")
+def hand_over(
+    context: typer.Context,
+    leaver: Annotated[str, typer.Argument(metavar="FROM", help="The e-mail address of who leaves.")],
+    heir: Annotated[str, typer.Argument(metavar="TO", help="The e-mail address of who takes over.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Gives open work to somebody else in one act; closed records keep their responsible."""
+
+    async def act(db: Connection) -> tuple[dict[str, int], str]:
+        who, to = await find_user(db, leaver), await find_user(db, heir)
+        moved, token = await handover.hand_over(db, who.id, to.id, None)
+        if dry_run:
+            raise _Counted(moved)
+        return moved, token
+
+    async def work(_: Settings, storage: Storage) -> tuple[dict[str, int], str]:
+        try:
+            return await storage.database.in_transaction(act)
+        except _Counted as counted:
+            return counted.moved, ""
+
+    moved, token = with_storage(context, work)
+    if json:
+        show.as_json({**moved, "undo": token or None})
+        return
+    words = ", ".join(f"{count} {name}" for name, count in moved.items())
+    show.say(f"Would hand over {words}." if dry_run else f"Handed over {words}.")
+    if token:
+        show.say(f"To take it back: POST /api/v1/undo/{token}")

@@ -112,3 +112,32 @@ def test_what_cannot_be_is_said(ringmail: Ringmail, arguments: tuple[str, ...], 
 
     assert said.code == code
     assert words in said.err
+
+
+def test_open_work_is_counted_handed_over_and_can_be_taken_back(ringmail: Ringmail) -> None:
+    for name in ("anna", "boris"):
+        ringmail("user", "add", f"{name}@example.org")
+    anna, boris = (login(ringmail, f"{name}@example.org")[0].id for name in ("anna", "boris"))
+    asyncio.run(ask(ringmail.dsn, lambda db: rows.write(db, rows.interaction(1, responsible_id=anna))))
+
+    def responsible() -> UUID:
+        return UUID(
+            str(asyncio.run(ask(ringmail.dsn, lambda db: db.fetchval("SELECT responsible_id FROM interaction"))))
+        )
+
+    tried = ringmail("user", "handover", "anna@example.org", "boris@example.org", "--dry-run", "--json")
+    assert (tried.code, tried.json) == (0, {"contacts": 0, "interactions": 1, "subjects": 0, "undo": None})
+    assert responsible() == anna
+
+    done = ringmail("user", "handover", "anna@example.org", "boris@example.org", "--json")
+    assert (done.code, done.json["interactions"], bool(done.json["undo"])) == (0, 1, True)
+    assert responsible() == boris
+
+
+def test_nobody_hands_over_to_a_stranger(ringmail: Ringmail) -> None:
+    ringmail("user", "add", "anna@example.org")
+
+    for heir in ("nobody@example.org", "anna@example.org"):
+        said = ringmail("user", "handover", "anna@example.org", heir)
+        assert said.code == 1
+        assert said.err.count("\n") == 1
