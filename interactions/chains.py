@@ -2,9 +2,9 @@
 
 Two mails are joined when one refers to the other, at once or when the missing one comes. Mails that refer to the same
 mail that we do not have are joined only if their topics are equal, and if they are answers: a constant id in the
-References of a shop's notifications must not glue its orders together. The parts of one series, sent in one go, are joined by a first part that
-we do not have, whatever their topics: their ids differ from its id in a single number. All joins only ever add, so the chains follow from the set of mails
-and not from the order in which they came.
+References of a shop's notifications must not glue its orders together. The parts of one series, sent in one go, are
+joined by a first part that we do not have, whatever their topics: their ids differ from its id in a single number. All
+joins only ever add, so the chains follow from the set of mails and not from the order in which they came.
 
 `place` is the decision for a batch; the caller has locked every id in it. A chain keeps its id: of several chains that
 a mail joins, the one that began first (then the smaller id) stays, the others become redirects to it.
