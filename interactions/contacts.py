@@ -14,6 +14,7 @@ The rule is never to pick silently among several people. In order:
     none           nobody at all
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -21,6 +22,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from interactions.records import AddressKind, Key
+from interactions.search import fold
 
 
 class ContactKind(StrEnum):
@@ -186,3 +188,12 @@ def partner_at(kind: ContactKind, contact_id: UUID, employments: Iterable[Employ
     if not held:
         return None
     return max(held, key=lambda job: (job.since or date.min, job.partner_id)).partner_id
+
+
+_FORMS = frozenset("ооо оао зао пао ао нао ип ooo llc ltd inc gmbh".split())
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Whether two names may mean one: the words of the shorter one, without legal forms, all stand in the other."""
+    first, second = (frozenset(re.findall(r"\w+", fold(name))) - _FORMS for name in (one, other))
+    return bool(first and second) and (first <= second or second <= first)

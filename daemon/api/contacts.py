@@ -31,7 +31,7 @@ from interactions.contactfiles import Written
 from interactions.contacts import Contact, ContactKind, Coordinate, Employment
 from interactions.phones import looks_like_number, phone_key
 from interactions.records import JsonValue, Key
-from storage import contacts, lists, lookup
+from storage import contacts, duplicates, lists, lookup
 from storage.contacts import Filter
 from storage.database import Connection
 
@@ -169,6 +169,19 @@ async def look_up(
         found = await who_is(db, key)
         names = await contacts.names(db, _named([*found.candidates, *([found.contact] if found.contact else [])]))
     return JSONResponse(answer_json(found, names, serving.public_url, now))
+
+
+@router.get("/contacts/duplicates")
+async def list_duplicates(request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> JSONResponse:
+    """Contacts that may be one: of one INN, or of one address and called alike."""
+    async with serving_of(request).database.connection() as db:
+        found = await duplicates.find(db, limit)
+        names = await contacts.names(db, {one for some in found for one in some.contact_ids})
+    items: list[JsonValue] = [
+        {"reason": some.reason, "value": some.value, "contacts": [_named_json(one, names) for one in some.contact_ids]}
+        for some in found
+    ]
+    return JSONResponse({"items": items, "next": None})
 
 
 @router.get("/contacts/{contact_id}")

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from interactions.contacts import NOBODY, ContactKind, Employment, Match, Owner, choose, partner_at
+from interactions.contacts import NOBODY, ContactKind, Employment, Match, Owner, are_alike, choose, partner_at
 from interactions.records import AddressKind, Key
 
 TODAY = date(2026, 11, 23)
@@ -118,3 +118,21 @@ def test_a_change_of_employer_moves_nothing_that_was() -> None:
 
     assert partner_at(ContactKind.CONTACT_PERSON, IVAN, jobs, datetime(2026, 5, 31, 23, 59, tzinfo=UTC)) == SHOP
     assert partner_at(ContactKind.CONTACT_PERSON, IVAN, jobs, datetime(2026, 6, 1, tzinfo=UTC)) == STORE
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("Иван Петров", "петров иван", True),
+        ("Иван Петров", "Петров Иван Сергеевич", True),
+        ('ООО "Ромашка"', "Ромашка, ЗАО", True),
+        ("Артём", "Артем", True),
+        ("Иван Петров", "Иван Сидоров", False),
+        ("Муж", "Жена", False),
+        ("ООО", "ЗАО", False),
+        ("", "", False),
+    ],
+)
+def test_names_are_alike_when_one_holds_all_words_of_the_other(one: str, other: str, alike: bool) -> None:
+    assert are_alike(one, other) is alike
+    assert are_alike(other, one) is alike

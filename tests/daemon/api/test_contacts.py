@@ -298,3 +298,15 @@ async def test_a_change_and_a_deletion_can_be_taken_back(client: Client) -> None
     deleted = await client.delete(made["id"])
     await take_back(deleted.headers["undo-token"])
     assert (await client.get("/" + made["id"])).json["phones"] == made["phones"]
+
+
+async def test_contacts_that_may_be_one_are_suggested(client: Client) -> None:
+    first = (await client.post(kind="partner", name="ООО Ромашка", inn="7701234567")).json["id"]
+    second = (await client.post(kind="partner", name="Василёк", inn="7701234567")).json["id"]
+
+    answer = await client.get("/duplicates")
+
+    assert answer.status == 200
+    [found] = answer.json["items"]
+    assert (found["reason"], found["value"]) == ("inn", "7701234567")
+    assert {one["id"]: one["name"] for one in found["contacts"]} == {first: "ООО Ромашка", second: "Василёк"}
