@@ -127,6 +127,9 @@ class Intake(Protocol):
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
         """These UIDs mean other mails from now on."""
 
+    async def keep_folders(self, names: Sequence[str]) -> None:
+        """These are all the folders that the server has: what lay in others is gone from there."""
+
     async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
         """A folder was compared with the server: of the mails that we have these are gone and the others there, and so
         many were missing with us and have been read now."""

@@ -59,6 +59,7 @@ class Board:
         self._make = make
         self._unread: set[str] = set()  # never read to their end yet
         self._parked: dict[str, tuple[float, str]] = {}  # until when, and why
+        self._names: frozenset[str] = frozenset()  # of all folders there are
         self._is_audit_untold = False
 
     def update(self, folders: Iterable[Folder]) -> None:
@@ -66,6 +67,13 @@ class Board:
         before = {sync.folder: sync for sync in self.syncs}
         self.syncs = [before.get(folder) or self._make(folder, self.tell) for folder in folders]
         self._unread |= {sync.folder.name for sync in self.syncs if sync.folder not in before}
+
+    async def keep_only(self, listed: Iterable[Listed]) -> None:
+        """Tells which folders the server has, when that has changed. A renamed one is another one."""
+        names = frozenset(one.name for one in listed if "\\nonexistent" not in one.flags)
+        if names != self._names:
+            await self._intake.keep_folders(sorted(names))
+            self._names = names
 
     def is_parked(self, sync: FolderSync) -> bool:
         until, _ = self._parked.get(sync.folder.name, (0.0, ""))
@@ -267,7 +275,7 @@ class Rounds:
             listed, statuses = await self._session.sweep([sync.folder.raw for sync in self._mine()])
         except NotDone:
             return  # the list that we have is good enough until the next time
-        self._take_up(listed)
+        await self._take_up(listed)
         await self._follow(statuses)
 
     async def _renew(self) -> None:
@@ -275,14 +283,15 @@ class Rounds:
         if self._chosen is None:
             return
         try:
-            self._take_up(await self._session.list_folders())
+            await self._take_up(await self._session.list_folders())
         except NotDone:
             return
 
-    def _take_up(self, listed: Sequence[Listed]) -> None:
+    async def _take_up(self, listed: Sequence[Listed]) -> None:
         folders = list(self._chosen(listed)) if self._chosen is not None else []
         if folders:
             self._board.update(folders)
+            await self._board.keep_only(listed)
 
     async def _follow(self, statuses: Iterable[FolderStatus]) -> None:
         """Reads the folders that have changed by what the server says of them."""

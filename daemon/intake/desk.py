@@ -157,6 +157,17 @@ class SourceIntake:
         source_id = self.lease.source_id
         await self._fenced(lambda db: locations.forget(db, source_id, folder, uidvalidity, from_uid))
 
+    async def keep_folders(self, names: Sequence[str]) -> None:
+        source_id = self.lease.source_id
+
+        async def work(db: Connection) -> None:
+            for folder, state in await checkpoints.drop_others(db, source_id, names):
+                uidvalidity = state.get("uidvalidity")
+                if isinstance(uidvalidity, int):
+                    await locations.forget(db, source_id, folder, uidvalidity, 1)
+
+        await self._fenced(work)
+
     async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
         async def work(db: Connection) -> None:
             await locations.mark_gone(db, self.lease.source_id, folder, uidvalidity, gone)

@@ -20,6 +20,7 @@ class MemoryIntake:
         self.reports: list[Report] = []
         self.never_log = NeverLog()
         self.contacts: set[str] = set()
+        self.kept_folders: list[list[str]] = []
         self.left_out: list[Location] = []
         self.mails: list[MailArrived] = []
         self.again: list[Likeness] = []  # known from elsewhere, not fetched
@@ -59,6 +60,9 @@ class MemoryIntake:
         self.forgotten.append((folder, uidvalidity, from_uid))
         moved = [_forgotten(one, folder, uidvalidity, from_uid) for one in self.mails]
         self.mails = moved
+
+    async def keep_folders(self, names: Sequence[str]) -> None:
+        self.kept_folders.append(sorted(names))
 
     async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
         self.audits.append((folder, list(gone), repaired))

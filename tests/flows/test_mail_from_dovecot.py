@@ -35,7 +35,7 @@ class Office:
 
     def __init__(self, dovecot: Dovecot, database: Database, desk: Desk, lease: leases.Lease, user: str) -> None:
         self.dovecot, self.database, self.user = dovecot, database, user
-        self._intake = SourceIntake(desk, database, lease)
+        self.intake = SourceIntake(desk, database, lease)
 
     async def sync(self, headers_only: bool = False) -> None:
         """As after a start of the daemon: nothing is remembered but what is in the database."""
@@ -49,7 +49,7 @@ class Office:
             ssl_context=self.dovecot.trusting(),
             headers_only=headers_only,
         )
-        await ImapSource(settings).catch_up(self._intake)
+        await ImapSource(settings).catch_up(self.intake)
 
     async def rows(self, query: str) -> list[tuple[Any, ...]]:
         async with self.database.connection() as db:
@@ -153,6 +153,20 @@ async def test_a_mail_that_was_moved_stays_one_interaction(office: Office) -> No
         ("INBOX", False),
     ]
     assert await office.rows("SELECT audited_at IS NULL, audit_repairs FROM source") == [(False, 0)]
+
+
+async def test_a_folder_that_was_renamed_is_recognised(office: Office) -> None:
+    office.dovecot.append(office.user, QUESTION, "Projects", flags="()")
+    await office.sync()
+    with office.dovecot.client(office.user) as program:
+        program.rename("Projects", "Done")
+
+    await office.sync()
+    await office.intake.keep_folders(["INBOX", "Done"])
+
+    assert await office.rows("SELECT count(*) FROM interaction") == [(1,)]
+    assert await office.rows("SELECT folder FROM mail_location WHERE gone_at IS NULL") == [("Done",)]
+    assert ("Projects",) not in await office.rows("SELECT key FROM checkpoint")
 
 
 async def test_a_mail_that_we_lost_comes_back_and_a_mail_deleted_there_stays(office: Office) -> None:

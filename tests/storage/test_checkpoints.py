@@ -34,3 +34,16 @@ async def test_a_checkpoint_goes_with_the_transaction_that_failed(database: Data
 
     async with database.connection() as db:
         assert await checkpoints.find(db, source_id, "INBOX") is None
+
+
+async def test_folders_that_are_no_more_are_forgotten(database: Database, source_id: int) -> None:
+    async with database.connection() as db:
+        for key in ("INBOX", "Gone", "/bytes_a_day/"):
+            await checkpoints.save(db, source_id, key, {"uidvalidity": 7})
+
+        assert await checkpoints.drop_others(db, source_id, ["INBOX", "New"]) == [("Gone", {"uidvalidity": 7})]
+        assert await checkpoints.drop_others(db, source_id, ["INBOX", "New"]) == []
+
+        assert await checkpoints.find(db, source_id, "INBOX") is not None
+        assert await checkpoints.find(db, source_id, "/bytes_a_day/") is not None
+        assert await checkpoints.find(db, source_id, "Gone") is None

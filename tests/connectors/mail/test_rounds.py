@@ -155,6 +155,16 @@ async def test_a_sweep_reads_what_has_changed_and_opens_nothing_else() -> None:
     assert intake.uids("Sent") == [11, 12]
 
 
+async def test_the_folders_there_are_are_told_when_they_change() -> None:
+    inbox, sent, intake = Box(bodies(1)), Box(bodies(11)), MemoryIntake()
+    listed = [SENT] * 4 + [b'* LIST () "/" INBOX\r\n' + OK]
+    book = with_sent(inbox, sent, LIST=lambda _: listed.pop(0) if len(listed) > 1 else listed[0])
+    async with ImapScript(book) as server, running(server, intake, connections=1, sweep_seconds=0.01):
+        await server.heard("LIST", 6)
+
+    assert intake.kept_folders == [["INBOX", "Sent"], ["INBOX"]]
+
+
 async def test_a_sweep_is_one_command_where_the_server_can() -> None:
     inbox, sent, intake = Box(bodies(1)), Box(bodies(11)), MemoryIntake()
     able = b"%T OK [CAPABILITY IMAP4rev1 IDLE LIST-EXTENDED LIST-STATUS SPECIAL-USE] welcome\r\n"
