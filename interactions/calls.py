@@ -167,16 +167,22 @@ def merge(events: Iterable[CallChanged]) -> Call:
     outward = [one for one in directions if one is not Direction.INTERNAL or has_report]
     direction = next(iter(outward or directions), None)
     cause = next((e.cause for e in reversed(ended) if e.cause), "")
-    answered_by = _who_answered(human, ends) if answers else ""
+    from_number = next((e.from_number for e in whole if e.from_number), "")
+    to_number = next((e.to_number for e in whole if e.to_number), "")
+    other = to_number if direction is Direction.OUTGOING else from_number
+    users = tuple(sorted({user for event in ordered for user in event.users} - {"", other})[:USERS_MAX])
+    answered_by = _who_answered(human, ends, other) if answers else ""
+    if answers and not answered_by and direction is Direction.OUTGOING and len(users) == 1:
+        answered_by = users[0]  # who began it by a click is the one who speaks
     has_voicemail = any(event.cause == "voicemail" for event in ordered) and not answers
     started_at = min(map(_when, [e for e in reported if e.at is not None] or ordered), default=None)
     return Call(
         state=STATES[rank],
         result=_result(direction, "voicemail" if has_voicemail else cause, bool(answers)) if ends else None,
         direction=direction,
-        from_number=next((e.from_number for e in whole if e.from_number), ""),
-        to_number=next((e.to_number for e in whole if e.to_number), ""),
-        users=tuple(sorted({user for event in ordered for user in event.users if user})[:USERS_MAX]),
+        from_number=from_number,
+        to_number=to_number,
+        users=users,
         answered_by=answered_by,
         cause=cause,
         started_at=started_at,
@@ -231,12 +237,13 @@ def _times(told: Sequence[CallChanged], seen: Sequence[CallChanged]) -> list[dat
     return stated or [_when(event) for event in seen if not event.is_final]
 
 
-def _who_answered(human: Sequence[CallChanged], ends: Sequence[CallChanged]) -> str:
-    """Whoever of ours had the call last. The final report is asked last: it may name the one who was called first."""
+def _who_answered(human: Sequence[CallChanged], ends: Sequence[CallChanged], other: str) -> str:
+    """Whoever of ours had the call last. The final report is asked last: it may name the one who was called first. The
+    other side may have been called like one of ours, and is none."""
     spoken = [event for event in human if not event.is_final]
     reported = [event for event in human if event.is_final]
-    named = (e.answered_by for e in [*reversed(spoken), *reversed(reported), *reversed(ends)] if e.answered_by)
-    return next(named, "")
+    latest = [*reversed(spoken), *reversed(reported), *reversed(ends)]
+    return next((e.answered_by for e in latest if e.answered_by and e.answered_by != other), "")
 
 
 def _legs(ordered: Sequence[CallChanged]) -> tuple[Leg, ...]:

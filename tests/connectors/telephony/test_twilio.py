@@ -309,6 +309,17 @@ SCENARIOS = {
         """,
         "outgoing +14158675309 no_answer, rings 18, talks 0",
     ),
+    "click to call that the customer takes": (
+        """
+        00:00 id=CA1 dir=outbound-api from=+18005551212 to=client:anna status=initiated seq=0
+        00:03 id=CA1 dir=outbound-api from=+18005551212 to=client:anna status=in-progress seq=1
+        00:04 id=CA2 parent=CA1 dir=outbound-dial from=+18005551212 to=+14158675309 status=ringing seq=0
+        00:10 id=CA2 parent=CA1 dir=outbound-dial from=+18005551212 to=+14158675309 status=in-progress seq=1
+        00:40 id=CA2 parent=CA1 dir=outbound-dial from=+18005551212 to=+14158675309 status=completed seq=2
+        00:40 id=CA1 dir=outbound-api from=+18005551212 to=client:anna status=completed seq=2
+        """,
+        "outgoing +14158675309 answered by client:anna, rings 10, talks 30",
+    ),
     "click to call: our own telephone first": (
         """
         00:00 id=CA1 dir=outbound-api from=+18005551212 to=client:anna status=initiated seq=0
