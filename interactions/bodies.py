@@ -40,18 +40,24 @@ def html_to_text(html: str) -> str:
 
 def html_to_quoted_text(html: str) -> str:
     """The same words, and the lines of what the HTML marks as a quote begin with `> `. Never raises."""
+    return html_to_texts(html)[1]
+
+
+def html_to_texts(html: str) -> tuple[str, str]:
+    """The words of an HTML body without marks and with marks of its quotes, in one reading. Never raises."""
     if not has_quotes(html):
-        return html_to_text(html)
+        text = html_to_text(html)
+        return text, text
     depth = 0
-    lines: list[str] = []
+    plain: list[str] = []
+    marked: list[str] = []
     for line in tidy(words_of(html[:HTML_CHARS_MAX], with_quotes=True)).split("\n"):
         if line in (QUOTE, UNQUOTE):
             depth = max(depth + (1 if line == QUOTE else -1), 0)
-        elif depth:
-            lines.append(f"> {line}" if line else ">")
-        else:
-            lines.append(line)
-    return "\n".join(lines)
+            continue
+        plain.append(line)
+        marked.append(f"> {line}".rstrip() if depth else line)
+    return _BLANKS.sub("\n\n", "\n".join(plain)).strip(), "\n".join(marked)
 
 
 def has_quotes(html: str) -> bool:

@@ -24,7 +24,7 @@ from datetime import datetime
 import fast_mail_parser
 
 from interactions.addresses import Mailbox, parse_addresses
-from interactions.bodies import HTML_CHARS_MAX, TEXT_CHARS_MAX, html_to_text
+from interactions.bodies import HTML_CHARS_MAX, TEXT_CHARS_MAX, has_quotes, html_to_texts
 from interactions.mime_careful import (
     HEADER_BYTES_MAX,
     Tree,
@@ -222,7 +222,7 @@ def _mail(tree: Tree) -> ParsedMail:
             attachments.append(_attachment(len(attachments), path, node))
     markup = "\n".join(html)[:HTML_CHARS_MAX] or None
     text = "\n".join(plain).strip()
-    body = text or (html_to_text(markup) if markup else "")
+    body, marked = (text, text) if text or not markup else html_to_texts(markup)
     people = {
         name: parse_addresses(_joined(headers, name)) for name in ("from", "sender", "to", "cc", "bcc", "reply-to")
     }
@@ -234,11 +234,13 @@ def _mail(tree: Tree) -> ParsedMail:
         references = references[: REFERENCES_MAX // 2] + references[-REFERENCES_MAX // 2 :]
     ambiguous = people["from"].ambiguous or len(people["from"].mailboxes) != 1
     ambiguous = ambiguous or any(len(headers.get(name, ())) > 1 for name in _SINGLE)
+    has_marks = marked is not body
     body = clean(body)[:TEXT_CHARS_MAX]
+    marked = clean(marked)[:TEXT_CHARS_MAX] if has_marks else body
     markup = clean(markup) if markup else None
     subject = " ".join(clean(decode_words(_first(headers, "subject"))).split())[:SUBJECT_CHARS_MAX]
     is_reply = bool(replied or references) or base_subject(subject)[1] == "reply"
-    said = new_words(body if text else "", markup, is_reply=is_reply)
+    said = new_words(marked, markup if text and markup and has_quotes(markup) else None, is_reply=is_reply)
     return ParsedMail(
         message_id=ids[0] if ids else "",
         in_reply_to=tuple(replied[:REFERENCES_MAX]),

@@ -10,7 +10,9 @@ from interactions.bodies import (
     HTML_CHARS_MAX,
     TEXT_CHARS_MAX,
     excerpt,
+    html_to_quoted_text,
     html_to_text,
+    html_to_texts,
     safe_html,
     tidy,
 )
@@ -227,3 +229,25 @@ def test_a_preview_is_one_short_line(text: str) -> None:
 
     assert len(found) <= EXCERPT_CHARS
     assert found.split() == found.split(" ") or found == ""
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p>a</p><blockquote><p>b</p><blockquote>c</blockquote>d</blockquote>e",
+        "a<blockquote>b</blockquote><blockquote>c</blockquote>",
+        "<blockquote>a<br>&gt; b</blockquote></blockquote>c",
+        "<ul><li>a<blockquote>b</ul>c",
+        "\ue000a<blockquote>b\ue001</blockquote>",
+        "no quotes",
+    ],
+)
+def test_marks_of_quotes_leave_the_words_as_they_are(html: str) -> None:
+    plain, marked = html_to_texts(html)
+
+    assert plain.split() == html_to_text(html).replace("\ue000", " ").replace("\ue001", " ").split()
+    assert marked.replace(">", " ").split() == plain.replace(">", " ").split()
+
+
+def test_lines_of_quotes_are_marked() -> None:
+    assert html_to_quoted_text("a<blockquote>b<br><br>c</blockquote>d") == "a\n\n> b\n>\n> c\n>\nd"
