@@ -194,18 +194,23 @@ class App:
         LOG.info("ready", url=self.url, sources=len(source_rows(self.settings)))
         self._begin("sources", self._supervisor.run())
         self._begin("journal", self._work_off())
-        self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS))
+        worked_off = self.serving.journal.worked_off  # a call that rings is in the feed at once
+        self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS, worked_off))
         self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS))
         self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
 
     async def _work_off(self) -> None:
         await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)
 
-    async def _repeat(self, what: str, work: Callable[[Connection], Awaitable[int]], pause: float) -> None:
-        """Works until cancelled, without a pause while there is something to do."""
+    async def _repeat(
+        self, what: str, work: Callable[[Connection], Awaitable[int]], pause: float, wake: asyncio.Event | None = None
+    ) -> None:
+        """Works until cancelled, without a pause while there is something to do or somebody wakes it."""
         is_away = False
+        wake = wake or asyncio.Event()
         while True:
             done = 0
+            wake.clear()  # before looking: what is written from here on is looked for once more
             try:
                 done = await self._database.in_transaction(work)
                 is_away = False
@@ -216,7 +221,8 @@ class App:
             except Exception:
                 LOG.exception(f"{what} failed; it is tried again")
             if not done:
-                await asyncio.sleep(pause)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), pause)
 
     def _begin(self, name: str, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

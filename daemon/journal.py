@@ -41,6 +41,7 @@ class Journal:
         self._waiting: list[tuple[inbound.Event, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
         self.arrived = asyncio.Event()
+        self.worked_off = asyncio.Event()  # there are new records, for whoever numbers the feed
 
     async def add(self, event: inbound.Event) -> None:
         """Returns when the event is committed; raises StorageError or Full when it is not."""
@@ -141,6 +142,8 @@ async def run(database: Database, desk: Desk, receivers: Mapping[str, Receiver],
         except Exception:
             LOG.exception("the journal could not be worked off; it is tried again")
             done = 0
-        if not done:
+        if done:
+            journal.worked_off.set()
+        else:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(journal.arrived.wait(), IDLE_SECONDS)

@@ -11,7 +11,7 @@ import pytest
 from connectors.base import Unreadable, WebhookReply, WebhookRequest
 from daemon.intake.context import IntakeSettings
 from daemon.intake.desk import Desk
-from daemon.journal import Journal, work_off
+from daemon.journal import Journal, run, work_off
 from interactions.arrivals import Arrival
 from interactions.mime import ParsedMail, parse
 from storage import inbound, quarantine
@@ -125,3 +125,18 @@ async def test_what_is_not_stored_is_said_to_whoever_waits_and_the_next_one_is_s
     assert [type(one) for one in results] == [StorageDown] * 3
     with pytest.raises(StorageDown):
         await away.add(event("4", now))
+
+
+async def test_whoever_numbers_the_feed_is_woken_when_there_are_new_records(
+    database: Database, desk: Desk, now: datetime
+) -> None:
+    journal = Journal(database)
+    running = asyncio.create_task(run(database, desk, {"main": Provider()}, journal))
+    await journal.add(event("ring 1", now))
+
+    async with asyncio.timeout(10):
+        await journal.worked_off.wait()
+
+    assert await states(database) == {"ring 1": "done"}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
