@@ -37,11 +37,15 @@ SELECT (now() AT TIME ZONE 'UTC')::date
 """
 
 HOLD = """
-SELECT a.id, a.kind, a.value, a.own, a.contact_id, c.kind AS contact_kind, c.responsible_id
-FROM address a LEFT JOIN contact c ON c.id = a.contact_id
+SELECT a.id, a.kind, a.value, a.own, a.contact_id FROM address a
 WHERE (a.kind, a.value) IN (SELECT * FROM unnest($1::text[], $2::text[]))
 ORDER BY a.kind, a.value
-FOR SHARE OF a
+FOR SHARE
+"""
+
+# Asked after the addresses are held: a row that was waited for may lead to somebody else than when the wait began.
+LED_TO = """
+SELECT id, kind, responsible_id FROM contact WHERE id = ANY($1::uuid[])
 """
 
 EMPLOYMENTS = """
@@ -63,13 +67,15 @@ async def claim(db: Connection, keys: Collection[Key]) -> dict[Key, KnownAddress
         if near:
             await _link(db, near, await db.fetchval(TODAY))
         rows = await db.fetch(HOLD, kinds, values)
-    jobs = await employments(db, [row["contact_id"] for row in rows if row["contact_id"]])
+    led_to = list({row["contact_id"] for row in rows if row["contact_id"]})
+    people = {row["id"]: row for row in await db.fetch(LED_TO, led_to)} if led_to else {}
+    jobs = await employments(db, led_to)
     found = {}
     for row in rows:
-        key = Key(AddressKind(row["kind"]), row["value"])
-        kind = ContactKind(row["contact_kind"]) if row["contact_kind"] else None
+        key, who = Key(AddressKind(row["kind"]), row["value"]), people.get(row["contact_id"])
+        kind, responsible = (ContactKind(who["kind"]), who["responsible_id"]) if who else (None, None)
         found[key] = KnownAddress(
-            row["id"], key, row["own"], row["contact_id"], kind, row["responsible_id"], jobs.get(row["contact_id"], ())
+            row["id"], key, row["own"], row["contact_id"], kind, responsible, jobs.get(row["contact_id"], ())
         )
     return found
 

@@ -187,3 +187,16 @@ async def test_the_address_of_a_user_is_our_side(database: Database) -> None:
         assert await link(db, IVAN) == (anna, "own", [])
 
     assert found.is_ours
+
+
+async def test_who_waited_for_an_address_hears_all_about_its_new_owner(database: Database) -> None:
+    address = key("shop@x.example")
+    async with database.connection() as changer, database.connection() as arrival:
+        await addresses.claim(changer, [address])
+        async with changer.transaction():
+            shop = await contact(changer, "Магазин", "shop@x.example", kind="partner")
+            waiting = asyncio.ensure_future(addresses.claim(arrival, [address]))
+            await until_waiting(database)
+        found = (await waiting)[address]
+
+    assert (found.contact_id, found.contact_kind) == (shop, ContactKind.PARTNER)
