@@ -10,7 +10,7 @@ from config.mail_settings import Mailbox
 from config.settings import Settings
 from config.telephony_settings import Telephony
 
-TELEPHONY_BUILT = frozenset({"asterisk", "generic", "mango", "megafon", "sms_ru", "twilio", "uis", "zadarma"})
+TELEPHONY_BUILT = frozenset({"asterisk", "generic", "mango", "megafon", "plivo", "sms_ru", "twilio", "uis", "zadarma"})
 
 
 def not_built_yet(settings: Settings) -> list[str]:

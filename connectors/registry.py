@@ -19,6 +19,7 @@ from connectors.telephony.asterisk import Asterisk, AsteriskSettings
 from connectors.telephony.generic import Generic, GenericSettings
 from connectors.telephony.mango import Mango, MangoSettings
 from connectors.telephony.megafon import Megafon, MegafonSettings
+from connectors.telephony.plivo import Plivo, PlivoSettings
 from connectors.telephony.sms_ru import SmsRu, SmsRuSettings
 from connectors.telephony.twilio import Twilio, TwilioSettings
 from connectors.telephony.uis import Uis, UisSettings
@@ -71,10 +72,16 @@ def _sms_ru(table: Telephony, _: str, __: str) -> Receiver:
     return SmsRu(SmsRuSettings(table.name, _text(table.api_id or table.api_key), table.allow_from))
 
 
+def _plivo(table: Telephony, _: str, address: str) -> Receiver:
+    ours = frozenset((*table.lines, *table.extensions))
+    return Plivo(PlivoSettings(table.name, _text(table.auth_token), address, ours, table.allow_from))
+
+
 RECEIVERS: Mapping[str, Callable[[Telephony, str, str], Receiver]] = {
     "generic": _generic,
     "mango": _mango,
     "megafon": _megafon,
+    "plivo": _plivo,
     "sms_ru": _sms_ru,
     "twilio": _twilio,
     "uis": _uis,

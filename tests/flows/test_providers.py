@@ -16,12 +16,14 @@ KEYS: dict[str, dict[str, object]] = {
     "generic": {"secret": "hush-hush-hush-hush", "allow_unsigned": True},
     "mango": {"api_key": "mc0ffee5afe", "api_salt": "saltandpepper"},
     "megafon": {"secret": "hush-hush-hush"},
+    "plivo": {"auth_id": "x", "auth_token": "hush-hush-hush"},
     "sms_ru": {"api_id": "11111111-2222-3333-4444-555555555555"},
     "twilio": {"account_sid": "AC" + "0" * 32, "auth_token": "hush-hush-hush"},
     "uis": {"secret": "hush-hush-hush", "allow_unsigned": True, "timezone": "Europe/Moscow"},
     "zadarma": {"api_key": "x", "secret": "6f6ebd6dff4157498150"},
 }
-ANSWERS = {"sms_ru": b"100", "twilio": b'<?xml version="1.0" encoding="UTF-8"?><Response/>'}
+XML = b'<?xml version="1.0" encoding="UTF-8"?><Response/>'
+ANSWERS = {"plivo": XML, "sms_ru": b"100", "twilio": XML}
 
 
 def config(provider: str) -> str:
