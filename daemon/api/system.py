@@ -73,6 +73,7 @@ def source_json(one: SourceRow) -> dict[str, JsonValue]:
         "progress": progress,
         "last_success": time_json(one.last_success_at),
         "audited_at": time_json(one.audited_at),
+        "audit_repairs": one.audit_repairs,
     }
 
 
