@@ -234,8 +234,7 @@ async def change_all(db: Connection, changes: Sequence[tuple[Contact, Contact]],
     await _execute(db, CHANGE, [new for _, new in changes])
     await _save_employments(db, changes)
     await _save_owners(db, changes, today)
-    moved = [new.id for old, new in changes if (old.kind, old.employments) != (new.kind, new.employments)]
-    await decisions.settle(db, moved)
+    await decisions.settle(db, _moved(changes))
     await feed.add(db, [feed.Change("contact.updated", new.id) for _, new in changes])
 
 
@@ -334,15 +333,19 @@ async def _save_owners(db: Connection, changes: Sequence[tuple[Contact | None, C
             [n for _, n, _ in saved],
         )
     domains = {domain for old, new in changes for domain in {*(old.domains if old else ())} ^ {*new.domains}}
-    await addresses.resolve(db, {*(ids[key] for key in stale), *await variants.under(db, domains)}, today)
+    led = await addresses.of_contacts(db, _moved(changes))  # by what is remembered too, not only as owners
+    await addresses.resolve(db, {*(ids[key] for key in stale), *led, *await variants.under(db, domains)}, today)
+
+
+def _moved(changes: Iterable[tuple[Contact | None, Contact]]) -> list[UUID]:
+    """Whose kind or partners have changed."""
+    return [new.id for old, new in changes if old and (old.kind, old.employments) != (new.kind, new.employments)]
 
 
 def _touched(old: Contact | None, new: Contact) -> Iterable[Key]:
     if old is None:
         return new.keys
-    if (old.kind, old.employments) != (new.kind, new.employments):
-        return old.keys | new.keys
-    return old.keys ^ new.keys
+    return old.keys | new.keys if _moved([(old, new)]) else old.keys ^ new.keys
 
 
 async def _hold(db: Connection, keys: Collection[Key]) -> dict[Key, UUID]:
