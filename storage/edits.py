@@ -43,6 +43,10 @@ IS_BURIED = """
 SELECT deleted_at IS NOT NULL FROM interaction WHERE id = $1
 """
 
+MERGED_INTO = """
+SELECT block->>'merged_into' FROM interaction WHERE id = $1 AND deleted_at IS NOT NULL
+"""
+
 RAW_OF = """
 SELECT b.raw_sha256 FROM body b JOIN interaction i ON i.id = b.interaction_id
 WHERE i.id = $1 AND i.deleted_at IS NULL
@@ -112,6 +116,12 @@ async def bury(db: Connection, interaction_id: UUID, version: int | None) -> boo
 async def is_buried(db: Connection, interaction_id: UUID) -> bool | None:
     """Whether an interaction was deleted; None if there never was one."""
     found: bool | None = await db.fetchval(IS_BURIED, interaction_id)
+    return found
+
+
+async def merged_into(db: Connection, interaction_id: UUID) -> str | None:
+    """The record that a tombstone was joined into, if it was."""
+    found: str | None = await db.fetchval(MERGED_INTO, interaction_id)
     return found
 
 

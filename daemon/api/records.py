@@ -221,6 +221,9 @@ async def refuse(db: Connection, interaction_id: UUID) -> None:
     if buried is None:
         raise Problem("not_found", "There is no such interaction.")
     if buried:
+        into = await edits.merged_into(db, interaction_id)
+        if into is not None:
+            raise Problem("gone", "This interaction was joined into another one.", more={"merged_into": into})
         raise Problem("gone", "This interaction was deleted.")
     raise Problem("stale", "Somebody changed this interaction since you read it; read it again.")
 

@@ -146,3 +146,14 @@ async def test_the_line_of_a_list_follows_the_description_but_not_where_there_is
 
         found = await db.fetch("SELECT excerpt FROM interaction ORDER BY occurred_at")
     assert [row["excerpt"] for row in found] == ["new", "of the mail"]
+
+
+async def test_a_record_that_was_joined_into_another_says_into_which(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, interaction(1, block={"merged_into": "x"}), interaction(2))
+        assert await edits.merged_into(db, ids(1)[0]) is None
+        await edits.bury(db, ids(1)[0], None)
+        await edits.bury(db, ids(2)[0], None)
+
+        assert await edits.merged_into(db, ids(1)[0]) == "x"
+        assert await edits.merged_into(db, ids(2)[0]) is None
