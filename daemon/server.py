@@ -165,11 +165,14 @@ async def _not_read(_: Request, __: Any) -> Response:
 
 
 def _shown_path(request: Request) -> str:
-    """A path as it may be logged: what follows the name of a source, or stands for a calendar, may be a secret."""
+    """A path as it may be logged: what follows the name of a source, or stands for a calendar or an undo, may be
+    a secret."""
     path = path_of(request.scope)
     first, second, *rest = [*path.strip("/").split("/", 2), "", ""]
     if first == "calendar":
         return "/calendar/…"
+    if path.startswith(f"{API}/undo/"):
+        return f"{API}/undo/…"
     return f"/hooks/{second}/…" if first == "hooks" and rest[0] else path
 
 

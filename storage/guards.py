@@ -20,7 +20,8 @@ ORDER BY m.chain_id, m.occurred_at, m.id
 PEOPLE = """
 SELECT p.interaction_id, p.role, a.value, a.own OR coalesce(k.kind = 'user', false) AS is_ours, k.id AS contact_id,
        p.partner_id
-FROM participant p JOIN address a ON a.id = p.address_id LEFT JOIN contact k ON k.id = coalesce(p.contact_id, a.contact_id)
+FROM participant p JOIN address a ON a.id = p.address_id LEFT JOIN contact k
+    ON k.id = CASE WHEN p.decided IS NULL THEN coalesce(p.contact_id, a.contact_id) ELSE p.contact_id END
 WHERE p.interaction_id = ANY($1::uuid[])
 ORDER BY p.interaction_id, p.n
 """

@@ -152,12 +152,13 @@ async def test_an_unexpected_error_is_told_without_what_it_was_and_logged_withou
 
     @app.get("/hooks/{source}/x/{rest}")
     @app.get("/calendar/{rest}")
+    @app.get("/api/v1/undo/{rest}")
     async def fails(rest: str) -> None:
         raise ZeroDivisionError("inner words")
 
     app.router.routes.sort(key=lambda route: getattr(route, "endpoint", None) is not fails)
     with capture_logs() as logs:
-        for path in ("/hooks/main/x/canary", "/calendar/canary"):
+        for path in ("/hooks/main/x/canary", "/calendar/canary", "/api/v1/undo/canary"):
             parts: list[Any] = []
 
             async def send(message: object, parts: list[Any] = parts) -> None:
@@ -172,7 +173,7 @@ async def test_an_unexpected_error_is_told_without_what_it_was_and_logged_withou
             assert (parts[0]["status"], body["code"]) == (500, "unavailable")
             assert "inner words" not in body["detail"]
 
-    assert [one["path"] for one in logs] == ["/hooks/main/…", "/calendar/…"]
+    assert [one["path"] for one in logs] == ["/hooks/main/…", "/calendar/…", "/api/v1/undo/…"]
 
 
 async def test_whoever_hangs_up_in_the_middle_is_no_error_of_ours(api: Api) -> None:
