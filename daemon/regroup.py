@@ -65,8 +65,9 @@ async def take_back_merge(db: Connection, image: Json) -> None:
     there = set(await regroup.members(db, target))
     back = [one for one in moved if one in there]
     await regroup.move(db, back, target, source)
-    subject = image["subject"]
-    await regroup.set_subject(db, target, UUID(str(subject)) if subject else None)
+    subjects = await regroup.subjects_of(db, [source, target])
+    if image["subject"] is None and subjects[target] == subjects[source]:
+        await regroup.set_subject(db, target, None)  # it came with the merge; one that was given since stays
     await feed.add(db, [feed.Change("chain.split", target, {"into": str(source)})])
     await feed.add(db, [feed.Change("interaction.updated", one) for one in back])
 

@@ -5,6 +5,7 @@ change still stands: what somebody changed in between stays as it is.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from interactions.records import JsonValue
@@ -86,11 +87,26 @@ async def restore(db: Connection, before: Sequence[Row], changes: Mapping[str, J
     back = []
     for image in before:
         row = rows.get(str(image["id"]))
-        if row is not None and all(row[name] == value for name, value in changes.items() if name != "review_after"):
+        if row is not None and _stands(row, changes):
             back.append({**row, **image})
     if not back:
         return []
     return [row["id"] for row in await db.fetch(RESTORE, [_plain(one) for one in back])]
+
+
+def _stands(row: Row, changes: Mapping[str, JsonValue]) -> bool:
+    """Whether a record still has what the change gave it; what is reviewed has no date to review after."""
+    for name, value in changes.items():
+        if name == "review_after":
+            if _moment(row[name]) != (None if changes.get("reviewed") else _moment(value)):
+                return False
+        elif row[name] != value:
+            return False
+    return True
+
+
+def _moment(text: JsonValue) -> datetime | None:
+    return datetime.fromisoformat(str(text)) if text is not None else None
 
 
 def _plain(row: Row) -> dict[str, JsonValue]:

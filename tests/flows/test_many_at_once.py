@@ -157,3 +157,24 @@ async def test_what_can_not_be_put_together_or_taken_apart_is_said(api: Api) -> 
         ("/undo/nothing", {}, 404),
     ]:
         assert (await api.post(path, body)).status == status, path
+
+
+async def test_a_subject_given_after_a_merge_stays_when_the_merge_is_taken_back(api: Api) -> None:
+    one, two = await meeting(api, "a"), await meeting(api, "b")
+    token = (await api.post(f"/chains/{two['chain']['id']}/merge", {"into": one["chain"]["id"]})).json["undo"]
+    deal = await api.post("/subjects", {"kind": "deal", "title": "d", "from_chain_id": one["chain"]["id"]})
+
+    assert await undo(api, token) == 200
+
+    assert [record["subject"]["id"] for record in await shown(api, one)] == [deal.json["id"]]
+
+
+async def test_a_later_date_to_review_after_stays_when_the_first_is_taken_back(api: Api) -> None:
+    one, two = await meeting(api, "a"), await meeting(api, "b")
+    first = {"ids": [one["id"], two["id"]], "set": {"review_after": "2030-01-01T12:00:00.500+03:00"}}
+    token = (await api.post("/interactions/bulk", first)).json["undo"]
+    await api.patch(f"/interactions/{one['id']}", {"review_after": "2031-01-01T09:00:00Z"})
+
+    assert await undo(api, token) == 200
+
+    assert [record["review_after"] for record in await shown(api, one, two)] == ["2031-01-01T09:00:00Z", None]
