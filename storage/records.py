@@ -205,17 +205,17 @@ UPDATE interaction SET direction = $2, occurred_at = $3, block = $4::jsonb,
     responsible_id = coalesce(responsible_id, $5),
     reviewed = reviewed OR $6, reviewed_at = CASE WHEN NOT reviewed AND $6 THEN $7 ELSE reviewed_at END,
     version = version + 1, updated_at = $7
-WHERE id = $1
+WHERE id = $1 AND deleted_at IS NULL RETURNING id
 """
 
 
-async def update_call(db: Connection, call: Interaction, known: Mapping[Key, KnownAddress], now: datetime) -> None:
+async def update_call(db: Connection, call: Interaction, known: Mapping[Key, KnownAddress], now: datetime) -> bool:
     """Writes what a call's events say now over what they said before; what people wrote stays. The numbers may be known
-    only now, so it is indexed again."""
+    only now, so it is indexed again. Says whether it was there: what was deleted stays as it was."""
     chain_id = await chain_of(db, call.id)
     if chain_id is not None:
         await chains.hold(db, chain_id)  # before its member, in the order of all others
-    await db.execute(
+    found = await db.fetchval(
         UPDATE_CALL,
         call.id,
         call.direction,
@@ -225,15 +225,18 @@ async def update_call(db: Connection, call: Interaction, known: Mapping[Key, Kno
         call.reviewed,
         now,
     )
+    if found is None:
+        return False
     await save_participants(db, [call], known)
     await db.execute(DROP_EMPLOYEES, call.id, len(call.participants))
     await chains.settle(db, call.id)
     await reindex(db, [call.id])
+    return True
 
 
 SET_BLOCK_STATE = """
 UPDATE interaction SET block = jsonb_set(block, '{state}', to_jsonb($2::text)), version = version + 1, updated_at = now()
-WHERE id = $1 AND block->>'state' IS DISTINCT FROM $2
+WHERE id = $1 AND deleted_at IS NULL AND block->>'state' IS DISTINCT FROM $2
 """
 
 

@@ -59,8 +59,8 @@ async def admit_calls(
         if is_new:
             await _add(db, decided, known, settings, ours, now)
             created += 1
-        else:
-            await records.update_call(db, decided, known, now)
+        elif not await records.update_call(db, decided, known, now):
+            continue  # a person deleted it: nobody is told of what goes on with it
         await feed.add(db, _changes(decided, call, is_new))
         is_missed = call.state == "ended" and call.result != "answered"
         if is_missed or decided.direction is Direction.OUTGOING:

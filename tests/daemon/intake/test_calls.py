@@ -186,3 +186,15 @@ async def test_what_a_person_opened_again_stays_open(door: Door) -> None:
     await door.bring(replace(BACK[2], dedup_key="again"))
 
     assert await door.rows(SETTLED) == [(False, "600")]
+
+
+async def test_nobody_is_told_of_a_call_that_was_deleted_while_it_went_on(door: Door) -> None:
+    await door.bring(FIRST)
+    await door.rows("UPDATE interaction SET deleted_at = now() RETURNING id")
+    before = await door.rows("SELECT version, block FROM interaction")
+    told = await door.rows("SELECT type FROM feed ORDER BY position")
+
+    await door.bring(call("c1", "ended", minute=3, cause="normalClearing"))
+
+    assert await door.rows("SELECT version, block FROM interaction") == before
+    assert await door.rows("SELECT type FROM feed ORDER BY position") == told
