@@ -123,7 +123,7 @@ def source_of(settings: Settings, name: str, since: date | None) -> ImapSource:
     """The source of this mailbox. Raises Failed, or Refused for settings that cannot be used."""
     source = mailbox_source(mailbox_of(settings, name))
     if source is None:
-        raise Failed(f"The mailbox {name!r} logs in by tokens (oauth), which is not built yet; give it a password.")
+        raise Failed(f"The mailbox {name!r} has no way to log in; give it a password or oauth.", ExitCode.CONFIGURATION)
     return source if since is None else ImapSource(replace(source.settings, since=since))
 
 
