@@ -46,10 +46,12 @@ async def add(
 async def hold_chain_of(db: Connection, interaction_id: UUID) -> UUID:
     """The chain of an interaction, held. Raises NotFound."""
     chain_id = await records.chain_of(db, interaction_id)
-    held = await chains.hold(db, chain_id) if chain_id else None
-    if held is None:
-        raise NotFound(f"there is no interaction {interaction_id}")
-    return held
+    while chain_id is not None:
+        held = await chains.hold(db, chain_id)
+        chain_id = await records.chain_of(db, interaction_id)
+        if held is not None and chain_id == held:
+            return held  # else it was split off while we waited
+    raise NotFound(f"there is no interaction {interaction_id}")
 
 
 async def move(db: Connection, interaction_id: UUID, subject_id: UUID | None, by: UUID | None) -> None:

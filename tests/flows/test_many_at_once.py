@@ -1,10 +1,13 @@
 """Bulk changes, and chains merged and split by hand: what changes, what is left alone, and the way back."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from daemon import regroup, subjects
 from storage.database import Database
 from tests.fakes.api import Api, add_contact, make_api
 
@@ -178,3 +181,16 @@ async def test_a_later_date_to_review_after_stays_when_the_first_is_taken_back(a
     assert await undo(api, token) == 200
 
     assert [record["review_after"] for record in await shown(api, one, two)] == ["2031-01-01T09:00:00Z", None]
+
+
+async def test_a_subject_goes_to_a_member_that_is_split_off_at_that_moment(api: Api, database: Database) -> None:
+    first = await meeting(api, "a")
+    second = await meeting(api, "b", based_on_id=first["id"])
+    one, chain = UUID(second["id"]), UUID(first["chain"]["id"])
+    async with database.connection() as db, db.transaction():
+        new, _ = await regroup.split(db, chain, one, None)
+        held = asyncio.create_task(database.in_transaction(lambda other: subjects.hold_chain_of(other, one)))
+        while not await db.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await db.fetchval("SELECT pg_sleep(0.01)")
+
+    assert await held == new
