@@ -93,6 +93,7 @@ async def mark_done(db: Connection, ids: Sequence[int]) -> None:
 
 async def mark_failed(db: Connection, event: Event, reason: str, *, final: bool = False) -> None:
     """Puts an event off; when it is final or was tried often enough, into quarantine with its reason."""
+    reason = storable(reason)  # it may quote what came, and must not fail where that did
     row = await db.fetchrow(MARK_FAILED, event.id, reason, final, ATTEMPTS_MAX)
     if row is not None and row["state"] == "quarantine":
         await db.execute(QUARANTINE, uuid4(), event.source, reason, event.id)

@@ -110,3 +110,14 @@ async def test_what_can_never_be_read_goes_to_quarantine_at_once_and_once(databa
 
         assert [entry.reason for entry in await quarantine.list_open(db)] == ["no JSON"]
         assert await inbound.claim(db, 2) == []
+
+
+async def test_a_reason_that_quotes_what_no_table_holds_is_kept_without_it(database: Database, now: datetime) -> None:
+    async with database.connection() as db:
+        await inbound.add(db, [event("1", now)])
+        [found] = await inbound.claim(db, 10)
+
+        await inbound.mark_failed(db, found, "the event is 'a\x00b\ud800'", final=True)
+
+        [entry] = await quarantine.list_open(db)
+    assert entry.reason == "the event is 'ab'"

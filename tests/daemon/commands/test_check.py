@@ -54,7 +54,7 @@ def test_mistakes_are_items_and_3(ringmail: Ringmail) -> None:
 
 
 def test_what_is_not_built_yet_is_said_plainly(ringmail: Ringmail, free: dict[str, str]) -> None:
-    other = {"name": "other", "type": "megafon", "secret": "s" * 20}
+    other = {"name": "other", "type": "telnyx", "public_key": "s" * 20}
     ringmail.configure(http=free, telephony=[other], contacts={"auto_create": "sent"})
 
     said = ringmail("check", "--json")
