@@ -22,12 +22,14 @@ async def merge(db: Connection, chain_id: UUID, into: UUID, by: UUID | None) -> 
         raise Conflict("these are one chain already")
     moved = await regroup.members(db, source)
     subjects = await regroup.subjects_of(db, [source, target])
+    redirects = await regroup.redirects(db, source)
     await chains.merge(db, {source: target})
     await regroup.mark_manual(db, moved)
     image: dict[str, JsonValue] = {
         "source": str(source),
         "target": str(target),
         "members": [str(one) for one in moved],
+        "redirects": [str(one) for one in redirects],
         "subject": _text(subjects[target]),
     }
     token = await undo.add(db, MERGE, image, by)
@@ -61,7 +63,8 @@ async def take_back_merge(db: Connection, image: Json) -> None:
     await regroup.hold_both(db, source, target)
     if not await regroup.reopen(db, source, target):
         raise Conflict("the chain was merged further since; take that back first")
-    moved = [UUID(str(one)) for one in cast("list[JsonValue]", image["members"])]
+    moved, led = ([UUID(str(one)) for one in cast("list[JsonValue]", image[name])] for name in ("members", "redirects"))
+    await regroup.lead_back(db, led, source, target)
     there = set(await regroup.members(db, target))
     back = [one for one in moved if one in there]
     await regroup.move(db, back, target, source)

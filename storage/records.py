@@ -255,6 +255,16 @@ async def which_exist(db: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return {row["id"] for row in await db.fetch(WHICH_EXIST, list(ids))}
 
 
+WHICH_LIVE = """
+SELECT id FROM interaction WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL
+"""
+
+
+async def which_live(db: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these records are written and not deleted."""
+    return {row["id"] for row in await db.fetch(WHICH_LIVE, list(ids))}
+
+
 FIND_BY_ORIGIN = """
 SELECT key, interaction_id FROM origin WHERE space = $1 AND key = ANY($2::bytea[])
 """

@@ -37,6 +37,14 @@ UNREDIRECT = """
 UPDATE chain SET merged_into = NULL WHERE id = $1 AND merged_into = $2
 """
 
+REDIRECTS = """
+SELECT id FROM chain WHERE merged_into = $1 ORDER BY id
+"""
+
+LEAD_BACK = """
+UPDATE chain SET merged_into = $2 WHERE id = ANY($1::uuid[]) AND merged_into = $3
+"""
+
 # Root, span and size from the members that are there; an empty chain keeps what it had.
 RECOUNT = """
 UPDATE chain SET size = m.size, root_id = m.ids[1], first_at = m.first_at, last_at = m.last_at
@@ -86,6 +94,16 @@ async def move(db: Connection, member_ids: Sequence[UUID], source: UUID, target:
 async def reopen(db: Connection, chain_id: UUID, merged_into: UUID) -> bool:
     """Takes a redirect away; says whether it still led there."""
     return str(await db.execute(UNREDIRECT, chain_id, merged_into)).endswith(" 1")
+
+
+async def redirects(db: Connection, chain_id: UUID) -> list[UUID]:
+    """Chains that were merged into this one before."""
+    return [row["id"] for row in await db.fetch(REDIRECTS, chain_id)]
+
+
+async def lead_back(db: Connection, chain_ids: Sequence[UUID], source: UUID, target: UUID) -> None:
+    """Lets redirects that went on to `target` with the chain `source` lead to it again."""
+    await db.execute(LEAD_BACK, list(chain_ids), source, target)
 
 
 async def set_subject(db: Connection, chain_id: UUID, subject_id: UUID | None) -> None:

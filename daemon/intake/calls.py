@@ -70,7 +70,7 @@ async def admit_calls(
 
 async def _claim(db: Connection, source: str, events: Sequence[CallChanged], now: datetime) -> dict[UUID, list[str]]:
     """The records that these events belong to, each with all names of its call. Names that turn out to be one call lead
-    to the older record from now on; the younger is given up."""
+    to the older record from now on; the younger is given up. One that a person deleted takes no live one with it."""
     space = f"call:{source}"
     groups = group_keys(events)
     wanted: dict[bytes, UUID] = {}
@@ -83,8 +83,8 @@ async def _claim(db: Connection, source: str, events: Sequence[CallChanged], now
     lost: dict[UUID, UUID] = {}
     for same in joined([[ids[key.encode()] for key in group] for group in groups]):
         if len(same) > 1:
-            there = await records.which_exist(db, same)
-            kept = min(there or same)  # ids grow with time
+            # The oldest that people see, else the oldest there is; ids grow with time.
+            kept = min(await records.which_live(db, same) or await records.which_exist(db, same) or same)
             lost |= {one: kept for one in same if one != kept}
     if lost:
         await origins.redirect(db, space, lost)

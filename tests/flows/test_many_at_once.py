@@ -194,3 +194,19 @@ async def test_a_subject_goes_to_a_member_that_is_split_off_at_that_moment(api: 
             await db.fetchval("SELECT pg_sleep(0.01)")
 
     assert await held == new
+
+
+async def test_what_was_merged_before_leads_back_with_its_chain(api: Api) -> None:
+    one, two, three = [await meeting(api, topic) for topic in "abc"]
+    first, second, third = (record["chain"]["id"] for record in (one, two, three))
+    await api.post(f"/chains/{first}/merge", {"into": second})
+    answer = await api.post(f"/chains/{second}/merge", {"into": third})
+    assert (await api.get(f"/chains/{first}")).json["id"] == third
+
+    assert await undo(api, answer.json["undo"]) == 200
+
+    assert [(await api.get(f"/chains/{chain}")).json["id"] for chain in (first, second, third)] == [
+        second,
+        second,
+        third,
+    ]

@@ -238,3 +238,13 @@ async def test_a_direction_that_is_not_known_stays_open(database: Database) -> N
         found = await db.fetch("SELECT direction FROM interaction ORDER BY id")
 
     assert [row["direction"] for row in found] == [None, "internal"]
+
+
+async def test_what_was_deleted_exists_and_does_not_live(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, interaction(1), interaction(2))
+        await db.execute("UPDATE interaction SET deleted_at = now() WHERE id = $1", ids(1)[0])
+        some = [ids(n)[0] for n in (1, 2, 3)]
+
+        assert await records.which_exist(db, some) == {ids(1)[0], ids(2)[0]}
+        assert await records.which_live(db, some) == {ids(2)[0]}

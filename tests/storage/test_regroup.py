@@ -53,3 +53,16 @@ async def test_both_chains_are_held_at_their_ends(database: Database) -> None:
         assert await regroup.hold_both(db, one, nobody) == {one: two, nobody: None}
         assert await regroup.subjects_of(db, [two]) == {two: None}
         await regroup.set_subject(db, two, None)
+
+
+async def test_redirects_of_a_chain_lead_back_to_it(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, interaction(1), interaction(2), interaction(3))
+        one, two, three = (ids(n)[1] for n in (1, 2, 3))
+        await chains.merge(db, {one: two})
+        assert await regroup.redirects(db, two) == [one]
+        await chains.merge(db, {two: three})
+
+        await regroup.lead_back(db, [one], two, three)
+
+        assert (await chain(db, one))[2] == two

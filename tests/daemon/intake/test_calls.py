@@ -198,3 +198,15 @@ async def test_nobody_is_told_of_a_call_that_was_deleted_while_it_went_on(door: 
 
     assert await door.rows("SELECT version, block FROM interaction") == before
     assert await door.rows("SELECT type FROM feed ORDER BY position") == told
+
+
+async def test_a_record_that_a_person_deleted_takes_no_live_one_with_it(door: Door) -> None:
+    await door.bring(FIRST)
+    await door.bring(SECOND)
+    [(older,), (younger,)] = await door.rows("SELECT id FROM interaction ORDER BY id")
+    async with door.database.connection() as db:
+        await db.execute("UPDATE interaction SET deleted_at = now() WHERE id = $1", older)
+
+    await door.bring(JOIN)
+
+    assert await door.rows("SELECT id FROM interaction WHERE deleted_at IS NULL") == [(younger,)]
