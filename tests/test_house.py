@@ -307,8 +307,10 @@ def providers() -> list[str]:
 def test_a_provider_comes_with_its_line_its_test_its_requests_and_its_section(name: str) -> None:
     wanted: dict[str, Callable[[], bool]] = {
         "a test": (ROOT / f"tests/connectors/telephony/test_{name}.py").is_file,
-        "recorded requests": lambda: any((ROOT / f"tests/data/webhooks/{name}").glob("*.http"))
-        or any((ROOT / f"tests/data/webhooks/{name}").glob("*.ami")),
+        "recorded requests": lambda: (
+            any((ROOT / f"tests/data/webhooks/{name}").glob("*.http"))
+            or any((ROOT / f"tests/data/webhooks/{name}").glob("*.ami"))
+        ),
     }
     registry, manual = ROOT / "connectors/registry.py", ROOT / "docs/connectors.md"
     if registry.exists():

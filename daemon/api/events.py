@@ -19,8 +19,8 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from daemon.api.problems import Problem
 from daemon.api.shapes import interaction_json, time_json
 from daemon.auth import serving_of, viewer_of
+from daemon.features import shown_kinds
 from daemon.serving import Serving
-from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue
 from storage import feed, lists
 from storage.errors import StorageError

@@ -18,10 +18,10 @@ from daemon.api.problems import Problem
 from daemon.api.repeats import once
 from daemon.api.shapes import etag, interaction_json, lines_json, wanted_version
 from daemon.auth import serving_of, viewer_of
+from daemon.features import shown_kinds
 from daemon.filters import LIMIT_MAX, WrongFilter, described, read_filter
 from daemon.intake import manual
 from daemon.serving import Serving
-from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
 from storage import attention, edits, feed, lists, locations, records

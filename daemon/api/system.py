@@ -11,9 +11,9 @@ from daemon import metrics
 from daemon.api.problems import Problem
 from daemon.api.shapes import after_moment, interaction_json, lines_json, time_json
 from daemon.auth import serving_of, viewer_of
+from daemon.features import shown_kinds
 from daemon.filters import LIMIT_MAX
 from daemon.quarantine import retry
-from daemon.web.listing import shown_kinds
 from interactions.records import JsonValue
 from storage import chains, counts, lists, quarantine, sources
 from storage.sources import SourceRow

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from config.settings import Features
 from daemon.cursors import write_cursor
+from daemon.features import shown_kinds
 from daemon.filters import read_filter
 from daemon.web import labels
 from daemon.web.render import Place
@@ -101,12 +102,6 @@ class Listing:
     @property
     def is_filtered(self) -> bool:
         return any(name != "cursor" for name, _ in self.address.pairs)
-
-
-def shown_kinds(features: Features) -> list[Kind]:
-    """The types that are not switched off, the frequent ones first."""
-    order = (Kind.EMAIL, Kind.PHONE_CALL, Kind.SMS, Kind.MEETING, Kind.PLANNED)
-    return [one for one in order if (features.mail_client if one is Kind.EMAIL else features.other_interactions)]
 
 
 async def gather(db: Connection, place: Place, parameters: Iterable[tuple[str, str]], *, whole: bool = True) -> Listing:

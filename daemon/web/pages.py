@@ -20,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 
 from daemon.auth import serving_of
 from daemon.cursors import read_cursor, write_cursor
+from daemon.features import shown_kinds
 from daemon.filters import WrongFilter
 from daemon.web import attention, entry, links, listing
 from daemon.web.forms import read_id
@@ -78,7 +79,7 @@ async def show_interaction(request: Request, interaction_id: str) -> Response:
     place, wanted = place_of(request), read_id(interaction_id)
     async with serving_of(request).database.connection() as db:
         one = await lists.find(db, wanted) if wanted else None
-        if one is None or one.kind not in listing.shown_kinds(place.settings.features):
+        if one is None or one.kind not in shown_kinds(place.settings.features):
             return not_found(request)
         chain = await lists.page(db, lists.Filter(chain_id=one.chain_id, oldest_first=True, limit=CHAIN_SHOWN))
         names = await contacts.names(db, {other for person in one.participants for other in person.candidates})
@@ -104,7 +105,7 @@ async def show_chain(request: Request, chain_id: str) -> Response:
         found = await lists.page(db, lists.Filter(chain_id=final, oldest_first=True, after=after, limit=CHAIN_PAGE + 1))
         more, found = len(found) > CHAIN_PAGE, found[:CHAIN_PAGE]
         members = await lists.views(db, [one.id for one in found], bodies=True)
-    kinds = listing.shown_kinds(place.settings.features)
+    kinds = shown_kinds(place.settings.features)
     members = [one for one in members if one.kind in kinds]
     if not members:
         return not_found(request)
@@ -132,7 +133,7 @@ async def show_contact(request: Request, contact_id: str) -> Response:
         persons = await contacts.page(db, contacts.Filter(partner_id=one.id, limit=PERSONS_SHOWN), today)
         named = {job.partner_id for job in one.employments} | {one.responsible_id, one.parent_id} - {None}
         names = await contacts.names(db, [key for key in named if key is not None])
-    flags, kinds = place.settings.features.review_flags, listing.shown_kinds(place.settings.features)
+    flags, kinds = place.settings.features.review_flags, shown_kinds(place.settings.features)
     return page(
         place, "contact.html", one=one, persons=persons, names=names, today=today, flags=flags,
         rows=[row_of(member, flags=flags) for member in found if member.kind in kinds],
@@ -150,7 +151,7 @@ async def show_subject(request: Request, subject_id: str) -> Response:
         if one is None:
             return not_found(request)
         found = await lists.page(db, lists.Filter(subject_id=one.id, after=after, limit=TIMELINE_PAGE + 1))
-    flags, kinds = place.settings.features.review_flags, listing.shown_kinds(place.settings.features)
+    flags, kinds = place.settings.features.review_flags, shown_kinds(place.settings.features)
     more, found = len(found) > TIMELINE_PAGE, found[:TIMELINE_PAGE]
     return page(
         place, "subject.html", one=one, flags=flags, later=_next(found) if more else None,
