@@ -81,6 +81,8 @@ async def test_streams_are_bounded_and_their_places_come_free(api: Api) -> None:
                 await one.content.readline()
             async with http.get(f"{url}/api/v1/events/stream") as refused:
                 assert (refused.status, (await refused.json())["code"]) == (429, "rate_limited")
+            for one in held:
+                one.close()
         async with asyncio.timeout(SECONDS):
             while True:
                 async with streaming(api, url) as answer:
