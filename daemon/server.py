@@ -53,6 +53,7 @@ READY_SECONDS = 2.0
 HEADER_BYTES_MAX = 64 * 1024
 HEADER_SECONDS_MAX = 10.0
 API = "/api/v1"
+NO_JSON = "The body can't be read as JSON in UTF-8."
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
@@ -125,6 +126,8 @@ async def _problem(_: Request, error: Any) -> Response:
 
 async def _invalid(_: Request, error: Any) -> Response:
     found = [(_path(one["loc"]), str(one["msg"]).removeprefix("Value error, ")) for one in error.errors()[:50]]
+    if any(one["type"] == "json_invalid" for one in error.errors()):
+        return problem_response(Problem("invalid", NO_JSON, status=400, errors=[("", "is no JSON")]))
     words = "; ".join(f"{path or 'body'}: {message}" for path, message in found[:5])
     return problem_response(Problem("invalid", f"The request can't be used: {words}.", errors=found))
 
@@ -151,6 +154,8 @@ async def _http(request: Request, error: Any) -> Response:
         return not_found(request)
     code = {404: "not_found", 405: "invalid", 413: "too_large"}.get(error.status_code, "invalid")
     detail = "There is nothing here." if error.status_code == 404 else f"{HTTPStatus(error.status_code).phrase}."
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # what the framework makes of bytes that are no text
+        detail = NO_JSON
     return problem_response(Problem(code, detail, status=error.status_code, headers=error.headers))
 
 

@@ -98,7 +98,8 @@ WHERE s.id = ANY($1::uuid[])
 
 PARTICIPANTS = """
 SELECT p.subject_id, p.role, p.display_name, p.address, p.origin, a.kind AS address_kind, a.value AS key,
-    coalesce(a.own, false) AS own, c.id AS contact_id, c.kind AS contact_kind, c.name AS contact_name,
+    coalesce(a.own, false) AS own, a.rule, a.confidence, a.candidates,
+    p.contact_id IS NOT NULL AND p.contact_id IS DISTINCT FROM a.contact_id AS chosen, c.id AS contact_id, c.kind AS contact_kind, c.name AS contact_name,
     pa.id AS partner_id, pa.name AS partner_name
 FROM subject_participant p LEFT JOIN address a ON a.id = p.address_id
 LEFT JOIN contact c ON c.id = coalesce(p.contact_id, a.contact_id)
@@ -123,14 +124,16 @@ async def find(db: Connection, subject_id: UUID) -> SubjectView | None:
 
 
 def _participant(row: Mapping[str, Any]) -> ParticipantView:
-    contact = None
+    contact, chosen = None, row["chosen"]
     if row["contact_id"] is not None:
         partner = Named(row["partner_id"], row["partner_name"]) if row["partner_id"] else None
         contact = ContactView(row["contact_id"], row["contact_kind"], row["contact_name"], partner)
     return ParticipantView(
         role=row["role"], display_name=row["display_name"], address=row["address"],
         address_kind=row["address_kind"] or "other", key=row["key"], own=row["own"], contact=contact,
-        rule="none", origin="automatic", confidence="none",
+        rule="manual" if chosen else row["rule"] or "none", origin="manual" if chosen else "automatic",
+        confidence="manual" if chosen else row["confidence"] or "none",
+        candidates=() if chosen else tuple(row["candidates"] or ()),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ Times are RFC 3339 with `Z`. A list item leaves out long texts; `full` brings th
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,6 +18,17 @@ from interactions.views import ContactView, Control, InteractionView, Named, Par
 
 BLOCK_OF = {"phone_call": "call"}
 T = TypeVar("T")
+# Every field of a block is there, whoever made the record: what nobody said is null, or empty.
+EMPTY_BLOCKS: Mapping[str, Mapping[str, JsonValue]] = {
+    "phone_call": {
+        "state": "ended", "result": None, "started_at": None, "answered_at": None, "ended_at": None,
+        "ring_seconds": None, "talk_seconds": None, "line": None, "legs": [], "transfers": [], "recordings": [],
+        "voicemail": False,
+    },
+    "meeting": {"starts_at": None, "ends_at": None, "location": None, "ical_uid": None, "status": "planned"},
+    "sms": {"text": "", "state": "unknown", "segments": None, "service": "sms"},
+    "planned": {"due_at": None, "repeats": None, "intended_type": None, "state": "open", "carried_out_as": []},
+}  # fmt: skip
 LONG = frozenset({"references", "legs"})
 
 
@@ -35,7 +46,8 @@ def contact_brief(one: ContactView | None) -> dict[str, JsonValue] | None:
     """A linked contact."""
     if one is None:
         return None
-    partner = str(one.partner.id) if one.partner else None
+    # A partner has no partner: that it stands for itself is said by `partner` beside it.
+    partner = str(one.partner.id) if one.partner and one.kind != "partner" else None
     return {"id": str(one.id), "kind": one.kind, "name": one.name, "partner_id": partner}
 
 
@@ -142,7 +154,8 @@ def _source(one: InteractionView) -> JsonValue:
 
 
 def _block(one: InteractionView, full: bool, locations: Sequence[tuple[str, str, int]] | None) -> dict[str, JsonValue]:
-    block = {name: value for name, value in one.block.items() if full or name not in LONG}
+    whole = {**EMPTY_BLOCKS.get(one.kind, {}), **one.block}
+    block = {name: value for name, value in whole.items() if full or name not in LONG}
     if one.kind == "phone_call":
         answered = block.pop("answered_by_id", None)
         names = {str(p.contact.id): p.contact.name for p in one.participants if p.contact}

@@ -23,6 +23,7 @@ from interactions.records import (
     Role,
     uuid7,
 )
+from interactions.sms import segments
 from storage import addresses, blocks, chains, edits, feed, records, search
 from storage.database import Connection
 from storage.errors import NotFound
@@ -130,7 +131,11 @@ async def _chain(db: Connection, draft: Draft, interaction_id: UUID, at: datetim
 def _block(draft: Draft) -> dict[str, JsonValue]:
     defaults: dict[Kind, dict[str, JsonValue]] = {
         Kind.PHONE_CALL: {"state": "ended", "result": None},
-        Kind.SMS: {"text": "", "state": "received" if draft.direction is Direction.INCOMING else "sent"},
+        Kind.SMS: {
+            "text": "",
+            "state": "received" if draft.direction is Direction.INCOMING else "sent",
+            "segments": segments(str(draft.block.get("text") or "")),
+        },
         Kind.PLANNED: {"state": "open", "carried_out_as": []},
         Kind.MEETING: {"status": "planned"},
     }

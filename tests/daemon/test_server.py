@@ -321,3 +321,13 @@ def test_a_taken_port_is_a_sentence() -> None:
 def test_an_address_of_another_machine_is_a_sentence_too() -> None:
     with pytest.raises(PortTaken, match="not one of this machine"):
         bind(endpoint("192.0.2.1:8025"))
+
+
+@pytest.mark.parametrize("body", [b"{bad", '{"topic": "тема"}'.encode("cp1251"), b""])
+async def test_a_body_that_is_no_json_is_told_so(api: Api, body: bytes) -> None:
+    answer = await api.post("/subjects", body)
+
+    assert answer.json["code"] == "invalid"
+    assert answer.status == (400 if body else 422)
+    if body:
+        assert answer.json["detail"] == "The body can't be read as JSON in UTF-8."

@@ -63,6 +63,7 @@ async def test_a_deal_takes_the_whole_chain(api: Api, chain: list[dict[str, Any]
     assert {one["origin"] for one in deal["participants"]} == {"copied"}
     if origin == "from_chain_id":
         assert deal["client"]["name"] == SHOP
+        assert deal["participants"][0]["match"]["rule"] == "phone_exact"
 
 
 async def test_what_comes_later_belongs_to_the_deal(api: Api, chain: list[dict[str, Any]]) -> None:

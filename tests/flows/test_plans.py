@@ -114,7 +114,14 @@ async def test_facts_of_another_type_change_nothing(api: Api) -> None:
 
     await api.patch(f"/interactions/{meeting['id']}", {"planned": {"state": "done"}})
 
-    assert (await read(api, meeting))["meeting"] == {"status": "planned"}
+    assert (await read(api, meeting))["meeting"] == meeting["meeting"]
+    assert meeting["meeting"] == {
+        "starts_at": None,
+        "ends_at": None,
+        "location": None,
+        "ical_uid": None,
+        "status": "planned",
+    }
 
 
 async def test_a_record_can_be_sent_back_as_it_was_read(api: Api, plan: dict[str, Any]) -> None:

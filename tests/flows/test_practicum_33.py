@@ -83,7 +83,7 @@ async def test_all_fields_are_there_byte_for_byte(record: dict[str, Any]) -> Non
 async def test_the_contact_is_the_shop_and_it_is_said_why(record: dict[str, Any], shop: UUID) -> None:
     [subscriber] = [one for one in record["participants"] if one["role"] == "subscriber"]
 
-    assert record["contact"] == {"id": str(shop), "kind": "partner", "name": SHOP, "partner_id": str(shop)}
+    assert record["contact"] == {"id": str(shop), "kind": "partner", "name": SHOP, "partner_id": None}
     assert record["partner"] == {"id": str(shop), "name": SHOP}
     chosen = record["route"] == "A"
     assert subscriber["match"]["rule"] == ("manual" if chosen else "phone_exact")
