@@ -118,6 +118,12 @@ class Intake(Protocol):
     async def contacts_among(self, emails: Sequence[str]) -> set[str]:
         """Those of these addresses, in canonical form, that belong to somebody we know."""
 
+    async def customers_among(self, emails: Sequence[str]) -> set[str]:
+        """Those of these addresses, in canonical form, that belong to a contact who is none of us."""
+
+    async def mails_among(self, identities: Sequence[bytes]) -> set[bytes]:
+        """Those of these mails (`interactions.admission.mail_identity`) that we have, from wherever."""
+
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         """Those of these mails that lie at another place of this mailbox already."""
 

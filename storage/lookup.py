@@ -48,6 +48,16 @@ async def of_contacts(db: Connection, emails: Sequence[str]) -> set[str]:
     return {row["value"] for row in await db.fetch(OF_CONTACTS, list(emails))}
 
 
+OF_CUSTOMERS = """
+SELECT value FROM address WHERE kind = 'email' AND value = ANY($1::text[]) AND contact_id IS NOT NULL AND rule <> 'own'
+"""
+
+
+async def of_customers(db: Connection, emails: Sequence[str]) -> set[str]:
+    """Those of these e-mail addresses that belong to a contact who is none of us."""
+    return {row["value"] for row in await db.fetch(OF_CUSTOMERS, list(emails))}
+
+
 # What a person chose for one interaction is followed; so is the partner that a participant stood for at the time.
 RECENT = """
 WITH mine AS (

@@ -33,11 +33,11 @@ from connectors.mail.refusals import NotDone
 from connectors.mail.rounds import SWEEP_SECONDS, Board, Pace, Progress, Rounds
 from connectors.mail.session import Account, ImapSession, Tls, opened
 from connectors.mail.strikes import Strikes
+from connectors.mail.survey import FolderSurvey, Surveyor
 from connectors.mail.sync import FolderSync
 from connectors.oauth import OAuthSettings, Tokens
 
 NAMES_SHOWN_MAX = 12
-SURVEY_COUNT = 1000  # UIDs asked after at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,6 @@ class MailboxSettings:
     quiet_seconds: float = QUIET_SECONDS
     sweep_seconds: float = SWEEP_SECONDS
     oauth: OAuthSettings | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSurvey:
-    """What a first read of a folder would bring: mails in it, those of them since the first day, and those known."""
-
-    folder: str
-    role: str
-    messages: int
-    wanted: int
-    known: int = 0
 
 
 class ImapSource:
@@ -146,8 +135,9 @@ class ImapSource:
         )
 
     async def survey(self, intake: Intake | None = None) -> list[FolderSurvey]:
-        """What a first read would bring, folder by folder; with an intake, how much of it is known."""
+        """What a first read would bring, folder by folder; with an intake, how much of it is known or leads to a contact."""
         found = []
+        surveyor = Surveyor(intake) if intake is not None else None
         async with opened(self._account) as session:
             for folder in await self._folders(session):
                 try:
@@ -155,12 +145,10 @@ class ImapSource:
                     wanted = await session.uid_search("1:*", self.settings.since) if state.exists else []
                 except NotDone:
                     continue
-                known = 0
-                if intake is not None and state.uidvalidity:
-                    for start in range(0, len(wanted), SURVEY_COUNT):
-                        some = wanted[start : start + SURVEY_COUNT]
-                        known += len(await intake.known(folder.name, state.uidvalidity, some))
-                found.append(FolderSurvey(folder.name, folder.role, state.exists, len(wanted), known))
+                if surveyor is None:
+                    found.append(FolderSurvey(folder.name, folder.role, state.exists, len(wanted)))
+                else:
+                    found.append(await surveyor.look(session, folder, state, wanted))
         return found
 
     async def _folders(self, session: ImapSession) -> list[Folder]:

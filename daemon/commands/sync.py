@@ -25,7 +25,8 @@ import typer
 from config.mail_settings import Mailbox
 from config.settings import Settings
 from connectors.base import Accepted, Batch, ConnectorError, Report
-from connectors.mail.source import FolderSurvey, ImapSource
+from connectors.mail.source import ImapSource
+from connectors.mail.survey import FolderSurvey
 from connectors.registry import mailbox_source
 from daemon.commands import show
 from daemon.commands.given import ExitCode, Failed, given_of, with_storage
@@ -135,23 +136,23 @@ async def survey(settings: Settings, database: Database, source: ImapSource) -> 
     name = source.settings.name
     async with database.connection() as db:
         source_id = await sources.find_id(db, name)
-    if source_id is None:
-        return await source.survey()
     desk = Desk(database, blobs_of(settings), intake_settings(settings), Workers().parse)  # parses nothing
-    return await source.survey(SourceIntake(desk, database, Lease(source_id, name, 0)))
+    return await source.survey(SourceIntake(desk, database, Lease(source_id or 0, name, 0)))
 
 
 def show_survey(found: Sequence[FolderSurvey], json: bool) -> None:
     """What was counted, folder by folder."""
-    rows = [(one.folder, one.messages, one.wanted, one.known, one.wanted - one.known) for one in found]
-    totals = [sum(row[n] for row in rows) for n in range(1, 5)]  # type: ignore[misc]
-    keys = ("messages", "wanted", "known", "new")
+    rows = [(one.folder, one.messages, one.wanted, one.new, one.matched, one.duplicate) for one in found]
+    totals = [sum(row[n] for row in rows) for n in range(1, 6)]  # type: ignore[misc]
+    keys = ("messages", "wanted", "new", "matched", "duplicate")
     if json:
         folders = [{"folder": row[0], **dict(zip(keys, row[1:], strict=True))} for row in rows]
         show.as_json({"folders": folders, **dict(zip(keys, totals, strict=True))})
         return
     show.table(("folder", *keys), [*rows, ("together", *totals)], "")
-    show.warn("Nothing was read; a mail that lies in several folders is counted in each and kept once.")
+    show.warn(
+        "Nothing was read. Matched: new mails with a contact in them. Duplicate: mails that we have, or counted in another folder."
+    )
 
 
 # ---- reading

@@ -24,7 +24,7 @@ from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, S
 from interactions.mime import ParsedMail, TooComplex
 from interactions.never_log import NeverLog
 from interactions.records import Json
-from storage import blobs, checkpoints, leases, locations, lookup, sources
+from storage import blobs, checkpoints, leases, locations, lookup, records, sources
 from storage.database import Connection, Database
 
 Parse = Callable[[bytes], Awaitable[ParsedMail]]
@@ -144,6 +144,14 @@ class SourceIntake:
     async def contacts_among(self, emails: Sequence[str]) -> set[str]:
         async with self.database.connection() as db:
             return await lookup.of_contacts(db, emails)
+
+    async def customers_among(self, emails: Sequence[str]) -> set[str]:
+        async with self.database.connection() as db:
+            return await lookup.of_customers(db, emails)
+
+    async def mails_among(self, identities: Sequence[bytes]) -> set[bytes]:
+        async with self.database.connection() as db:
+            return set(await records.find_by_origin(db, "mail", identities))
 
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         async with self.database.connection() as db:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.base import Accepted, Batch, Report
+from interactions.admission import mail_identity
 from interactions.arrivals import Likeness, Location, MailArrived, head_digest
+from interactions.mime import parse
 from interactions.never_log import NeverLog
 from interactions.records import Json
 
@@ -40,6 +42,12 @@ class MemoryIntake:
 
     async def contacts_among(self, emails: Sequence[str]) -> set[str]:
         return self.contacts & set(emails)
+
+    async def customers_among(self, emails: Sequence[str]) -> set[str]:
+        return self.contacts & set(emails)
+
+    async def mails_among(self, identities: Sequence[bytes]) -> set[bytes]:
+        return {mail_identity(parse(one.raw)) for one in self.mails} & set(identities)
 
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         return [one for one in mails if self._same(one) is not None]

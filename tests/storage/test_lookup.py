@@ -10,6 +10,7 @@ from interactions.phones import phone_key
 from interactions.records import Interaction, Key, Kind, Participant, Role, uuid7
 from storage import addresses, chains, contacts, lookup, records
 from storage.database import Connection, Database
+from tests.fakes import rows
 
 
 def key_of(number: str) -> Key:
@@ -127,3 +128,13 @@ async def test_of_addresses_those_of_contacts_are_told(database: Database, now: 
             "ivan@customer.example"
         }
         assert await lookup.of_contacts(db, []) == set()
+
+
+async def test_our_own_people_are_contacts_and_no_customers(database: Database) -> None:
+    async with database.connection() as db:
+        await rows.contact(db, "Иван", "ivan@customer.example")
+        await rows.contact(db, "Анна", "anna@example.org", kind="user")
+        some = ["ivan@customer.example", "anna@example.org", "nobody@x.example"]
+
+        assert await lookup.of_contacts(db, some) == {"ivan@customer.example", "anna@example.org"}
+        assert await lookup.of_customers(db, some) == {"ivan@customer.example"}

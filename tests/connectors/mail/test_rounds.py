@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from connectors.base import Refused, Unavailable
-from connectors.mail.source import FolderSurvey
+from connectors.mail.survey import FolderSurvey
 from tests.fakes.imap_intake import MemoryIntake
 from tests.fakes.imap_script import CLOSE, OK, Answer, Book, Box, ImapScript, folder
 from tests.fakes.imap_source import bodies, read, running, source_of
@@ -47,7 +47,7 @@ async def test_a_survey_reads_nothing() -> None:
         assert await source_of(server).survey() == [FolderSurvey("INBOX", "inbox", 3, 3)]
         assert await source_of(server).survey(intake) == [FolderSurvey("INBOX", "inbox", 3, 3, 2)]
 
-    assert not any(line.startswith("FETCH") for line in server.asked)
+    assert not any("BODY.PEEK[]" in line for line in server.asked)
 
 
 async def test_a_check_says_what_it_found() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from storage import leases
 from storage.database import Connection
+from tests.fakes import rows
 from tests.fakes.arrivals import START, raw_mail
 from tests.fakes.command import Ringmail, ask
 from tests.fakes.dovecot import Dovecot
@@ -66,10 +67,31 @@ def test_a_dry_run_counts_and_writes_nothing(ringmail: Ringmail, user: str) -> N
     ringmail("sync", "sales")
     after, further = inbox(ringmail), inbox(ringmail, "--since", "2020-01-31")
 
-    assert before == {"folder": "INBOX", "messages": 4, "wanted": 3, "known": 0, "new": 3}
+    assert before == {"folder": "INBOX", "messages": 4, "wanted": 3, "new": 3, "matched": 0, "duplicate": 0}
     assert nothing == 0
-    assert after == {"folder": "INBOX", "messages": 4, "wanted": 3, "known": 3, "new": 0}
-    assert further == {"folder": "INBOX", "messages": 4, "wanted": 4, "known": 3, "new": 1}
+    assert after == {"folder": "INBOX", "messages": 4, "wanted": 3, "new": 0, "matched": 0, "duplicate": 3}
+    assert further == {"folder": "INBOX", "messages": 4, "wanted": 4, "new": 1, "matched": 0, "duplicate": 3}
+
+
+def test_a_dry_run_tells_what_leads_to_a_contact_and_what_is_one_mail(ringmail: Ringmail, dovecot: Dovecot) -> None:
+    user = dovecot.new_user()
+    for n, sender in enumerate(["ivan@customer.example", "stranger@other.example"]):
+        dovecot.deliver(user, raw_mail(f"{user}-{n}", sender, user, at=START), at=START)
+    sent = raw_mail(f"{user}-2", user, "Иван <ivan@customer.example>", at=START)
+    for folder in ("Sent", "Copies"):
+        dovecot.append(user, sent, folder)
+    nameless = raw_mail("x", at=START).replace(b"Message-ID: <x@test.example>", b"X-No: id")
+    dovecot.append(user, nameless, "Copies")
+    ringmail.configure(mailbox=[ringmail.mailbox(dovecot, user)])
+    asyncio.run(ask(ringmail.dsn, lambda db: rows.contact(db, "Иван", "ivan@customer.example")))
+
+    said = ringmail("sync", "sales", "--dry-run", "--json").json
+
+    counted = {one["folder"]: (one["new"], one["matched"], one["duplicate"]) for one in said["folders"]}
+    assert counted["INBOX"] == (2, 1, 0)
+    assert (said["new"], said["duplicate"]) == (4, 1)
+    assert said["matched"] == 3
+    assert count(ringmail) == 0
 
 
 def test_what_another_daemon_reads_is_left_to_it(ringmail: Ringmail, user: str) -> None:
@@ -83,7 +105,7 @@ def test_what_another_daemon_reads_is_left_to_it(ringmail: Ringmail, user: str) 
 
     assert said.code == 1
     assert "A running daemon reads the mailbox 'sales' already" in said.err
-    assert inbox(ringmail)["known"] == 3
+    assert inbox(ringmail)["duplicate"] == 3
 
 
 def test_the_lease_is_given_back_even_after_a_failure(ringmail: Ringmail, user: str, dovecot: Dovecot) -> None:
