@@ -20,9 +20,6 @@ def not_built_yet(settings: Settings) -> list[str]:
 
 def _used(settings: Settings) -> Iterator[tuple[str, str]]:
     single = (
-        (not settings.features.mail_client, "features.mail_client", "switching off e-mail"),
-        (not settings.features.other_interactions, "features.other_interactions", "switching off what is not e-mail"),
-        (not settings.features.review_flags, "features.review_flags", "switching off review"),
         (
             "holidays" in settings.hours.model_fields_set and settings.hours.holidays != "",
             "hours.holidays",

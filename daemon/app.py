@@ -128,6 +128,8 @@ class App:
         self.serving.public_url = self._public_url(settings)
         self.serving.desk.settings = intake_settings(settings)
         self._supervisor.replace(self._sources())
+        with contextlib.suppress(StorageError):  # once more, after the last word of those that were just stopped
+            await self._database.in_transaction(lambda db: _say_switched_off(db, settings))
         if "journal" in self._tasks:
             self._tasks["journal"].cancel()
             self._begin("journal", self._work_off())
@@ -167,7 +169,9 @@ class App:
         return found
 
     def _sources(self) -> Mapping[str, Source]:
-        return {name: source for name, (_, source) in self._built.items()}
+        """Those that are to run: no mailbox while e-mail is switched off."""
+        mail = self.settings.features.mail_client
+        return {name: source for name, (table, source) in self._built.items() if mail or not isinstance(table, Mailbox)}
 
     def _intake_for(self, lease: Lease) -> SourceIntake:
         return SourceIntake(self.serving.desk, self._database, lease)
@@ -241,11 +245,19 @@ async def _index(db: Connection) -> int:
     return await search.index_some(db, INDEX_AT_ONCE)
 
 
+async def _say_switched_off(db: Connection, settings: Settings) -> None:
+    """While e-mail is switched off no mailbox is read, and each says why."""
+    if not settings.features.mail_client:
+        for mailbox in settings.mailboxes:
+            await sources.report(db, mailbox.name, "paused", "e-mail is switched off (features.mail_client)")
+
+
 async def _save_sources(db: Connection, settings: Settings) -> None:
     """The rows of our sources, and our own addresses."""
     await sources.save_all(db, source_rows(settings))
     own = intake_settings(settings).own
     await addresses.mark_own(db, own, datetime.now(UTC).date(), local_rules(settings))
+    await _say_switched_off(db, settings)
     for phone in settings.telephony:
         if phone.type in RECEIVERS:
             await sources.report(db, phone.name, "ok", f"webhooks are taken at /hooks/{phone.name}")

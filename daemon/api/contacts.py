@@ -8,6 +8,7 @@ header `Undo-Token`: `POST /undo/{token}` restores the contact and all links as 
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -24,6 +25,7 @@ from daemon.api.shapes import after_moment, after_name, etag, interaction_json, 
 from daemon.auth import serving_of, viewer_of
 from daemon.contacts import Fields, Gone, Invalid, Outdated, Spelling
 from daemon.cursors import pack
+from daemon.features import shown_kinds
 from daemon.lookup import Answer, who_is
 from daemon.merging import merge
 from interactions.addresses import NAME_CHARS_MAX, email_key
@@ -168,6 +170,8 @@ async def look_up(
     async with serving.database.connection() as db:
         found = await who_is(db, key)
         names = await contacts.names(db, _named([*found.candidates, *([found.contact] if found.contact else [])]))
+    kinds = shown_kinds(serving.settings.features)
+    found = replace(found, interactions=[one for one in found.interactions if one.kind in kinds])
     return JSONResponse(answer_json(found, names, serving.public_url, now))
 
 
@@ -246,7 +250,8 @@ async def read_timeline(
         await acts.find(db, contact_id)
         ids = await lookup.timeline(db, contact_id, after_moment(cursor), limit + 1)
         found = await lists.views(db, ids[:limit])
-    return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit))
+    kinds = shown_kinds(serving.settings.features)
+    return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit, kinds=kinds))
 
 
 async def _answer(request: Request, one: Contact, now: datetime, undo: str | None = None) -> JSONResponse:

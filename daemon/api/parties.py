@@ -19,6 +19,7 @@ from daemon.api.shapes import after_moment, etag, interaction_json, lines_json, 
 from daemon.auth import serving_of, viewer_of
 from daemon.contacts import Fields, Spelling
 from daemon.cursors import write_cursor
+from daemon.features import shown_kinds
 from daemon.matching import Remember
 from interactions.addresses import NAME_CHARS_MAX
 from interactions.contacts import ContactKind
@@ -159,7 +160,8 @@ async def read_timeline(
         await _find(db, party_id)
         ids = await parties.timeline(db, party_id, after_moment(cursor), limit + 1)
         found = await lists.views(db, ids[:limit])
-    return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit))
+    kinds = shown_kinds(serving.settings.features)
+    return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit, kinds=kinds))
 
 
 @router.post("/parties/resolve")

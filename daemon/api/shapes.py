@@ -4,7 +4,7 @@ Times are RFC 3339 with `Z`. A list item leaves out long texts; `full` brings th
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -13,7 +13,7 @@ from fastapi import Request
 
 from daemon import cursors
 from daemon.api.problems import Problem
-from interactions.records import Attachment, JsonValue
+from interactions.records import Attachment, JsonValue, Kind
 from interactions.views import ContactView, Control, InteractionView, Named, ParticipantView
 
 BLOCK_OF = {"phone_call": "call"}
@@ -130,12 +130,17 @@ def _control(one: Control | None) -> JsonValue:
 
 
 def lines_json(
-    found: Sequence[InteractionView], public_url: str, *, more: bool, full: bool = False
+    found: Sequence[InteractionView],
+    public_url: str,
+    *,
+    more: bool,
+    full: bool = False,
+    kinds: Collection[str] = tuple(Kind),
 ) -> dict[str, JsonValue]:
-    """A page of interactions in the order of time, and where the next one begins."""
+    """A page of interactions in the order of time, and where the next one begins. Only `kinds` are shown."""
     last = found[-1] if found and more else None
     return {
-        "items": [interaction_json(one, public_url, full=full) for one in found],
+        "items": [interaction_json(one, public_url, full=full) for one in found if one.kind in kinds],
         "next": cursors.write_cursor(last.occurred_at, last.id) if last else None,
     }
 

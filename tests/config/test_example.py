@@ -118,7 +118,6 @@ def test_what_is_not_built_yet_is_said_with_its_path(uncommented: str, tmp_path:
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("[features]\nreview_flags = false", "features.review_flags"),
         ("[retention]\ninteractions = 30", "retention.interactions"),
         ("[[rule]]\nset = { skip = true }", "rule[0].set.skip"),
         ("[chains]\nstranger = 'new_chain'", "chains.stranger"),

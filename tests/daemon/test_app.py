@@ -17,6 +17,7 @@ from config.settings import Settings
 from connectors.base import Refused, Source
 from daemon.app import App
 from daemon.server import PortTaken
+from storage import sources as source_rows
 from storage.errors import StorageDown, StorageError
 
 WAIT_SECONDS = 20
@@ -186,3 +187,29 @@ async def test_a_loop_that_fails_for_good_ends_the_daemon_with_its_reason(dsn: s
         assert "newer" in str(again.failure)
     finally:
         await again.stop()
+
+
+async def test_no_mailbox_is_read_while_e_mail_is_switched_off(dsn: str, tmp_path: Path) -> None:
+    off = "[features]\nmail_client = false"
+
+    async def state(app: App) -> str:
+        async with app.serving.database.connection() as db:
+            [found] = await source_rows.list_all(db)
+        return found.state
+
+    async def until(app: App, wanted: str) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while await state(app) != wanted:
+                await asyncio.sleep(0.05)
+
+    async with running(settings(tmp_path, dsn, mailbox("sales"), more=off)) as app:
+        assert sources(app) == {}
+        assert await state(app) == "paused"
+
+        await app.reload(settings(tmp_path, dsn, mailbox("sales")))
+        assert set(sources(app)) == {"sales"}
+        await until(app, "unreachable")
+
+        await app.reload(settings(tmp_path, dsn, mailbox("sales"), more=off))
+        assert sources(app) == {}
+        await until(app, "paused")

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interactions.addresses import Mailbox, email_key
+from interactions.addresses import Mailbox
 from interactions.admission import (
     PARTICIPANTS_MAX,
-    KnownAddress,
     OurSide,
     ReadMail,
     decide_mail,
@@ -24,58 +23,11 @@ from interactions.admission import (
 )
 from interactions.arrivals import Location, MailArrived
 from interactions.chains import REFERENCES_MAX, new_chain_id, ref_of, subject_key_of
-from interactions.contacts import ContactKind, Employment
+from interactions.contacts import Employment
 from interactions.mime import ParsedMail, parse
 from interactions.mime_reports import Report
-from interactions.phones import phone_key
-from interactions.records import AddressKind, Direction, Importance, Interaction, Key, Kind, Participant, Role
-
-NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-ANNA, BORIS, CLARA, SHOP, IVAN, ADDRESS = (UUID(int=n) for n in range(1, 7))
-OURS = OurSide(
-    users={"anna@example.org": ANNA, "boris@example.org": BORIS},
-    extensions={"101": ANNA, "102": BORIS},
-    lines={Key(AddressKind.PHONE, "+74951234567"): CLARA},
-    default=CLARA,
-    active=frozenset({ANNA, BORIS, CLARA}),
-)
-
-
-def key_of(address: str) -> Key:
-    key = email_key(address) if "@" in address else phone_key(address, "RU")
-    assert key is not None
-    return key
-
-
-def own(address: str) -> KnownAddress:
-    return KnownAddress(ADDRESS, key_of(address), own=True)
-
-
-def user(address: str, contact_id: UUID) -> KnownAddress:
-    return KnownAddress(ADDRESS, key_of(address), contact_id=contact_id, contact_kind=ContactKind.USER)
-
-
-def customer(address: str, responsible_id: UUID | None = None) -> KnownAddress:
-    return KnownAddress(
-        ADDRESS,
-        key_of(address),
-        contact_id=IVAN,
-        contact_kind=ContactKind.CONTACT_PERSON,
-        responsible_id=responsible_id,
-    )
-
-
-KNOWN = {
-    one.key: one
-    for one in [
-        own("sales@example.org"),
-        own("+74951234567"),
-        user("anna@example.org", ANNA),
-        user("boris@example.org", BORIS),
-        customer("ivan@customer.example", BORIS),
-        customer("84956329816", BORIS),
-    ]
-}
+from interactions.records import Direction, Importance, Interaction, Kind, Participant, Role
+from tests.fakes.ourselves import ANNA, BORIS, CLARA, KNOWN, NOW, OURS, SHOP, customer, key_of, own
 
 
 def boxes(*addresses: str) -> tuple[Mailbox, ...]:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from storage.database import Database
-from tests.fakes.api import Api, add_contact, make_api
+from tests.fakes.api import CONFIG, Api, add_contact, make_api
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.rows import user
 
@@ -190,3 +190,18 @@ async def test_a_list_leaves_long_texts_out_unless_they_are_asked_for(api: Api) 
     assert one["email"]["locations"][0]["mailbox"] == "sales"
     assert "excerpt" not in one
     assert not any("locations" in line["email"] for line in full)  # where a mail lies is told of one at a time
+
+
+async def test_what_is_switched_off_is_not_shown_with_a_contact_either(database: Database, tmp_path: Path) -> None:
+    api = await make_api(database, tmp_path)
+    shop = await add_contact(api, "Магазин", phones=["+7 495 632-98-16"])
+    person = {"role": "subscriber", "address": "(495) 6329816"}
+    assert (
+        await api.post("/interactions", {"type": "phone_call", "topic": "x", "participants": [person]})
+    ).status == 201
+    paths = {f"/contacts/{shop}/timeline": "items", "/contacts/lookup?phone=84956329816": "interactions"}
+    assert [len((await api.get(path)).json[name]) for path, name in paths.items()] == [1, 1]
+
+    off = await make_api(database, tmp_path, CONFIG + "\n[features]\nother_interactions = false\n")
+
+    assert [(await off.get(path)).json[name] for path, name in paths.items()] == [[], []]
