@@ -44,7 +44,9 @@ def head_digest(raw: bytes) -> bytes:
 class MailArrived:
     """One mail as a server gave it, byte by byte. `received_at` is its INTERNALDATE; `folder_role` a special use
     (`sent`, `junk`, `archive`, `all`, …) or empty. `seen` is the server's \\Seen flag, which we never change. `size` is
-    what the server says; larger than `raw`, the mail was cut at the mailbox's limit."""
+    what the server says; larger than `raw`, the mail was cut at the mailbox's limit. `mail_id` is what the server calls
+    this mail wherever it lies (EMAILID, X-GM-MSGID), `thread_id` its conversation (THREADID, X-GM-THRID): opaque, and of
+    meaning within `source` only; None where the server tells none."""
 
     source: str
     location: Location
@@ -53,6 +55,8 @@ class MailArrived:
     seen: bool = False
     folder_role: str = ""
     size: int = 0
+    mail_id: str | None = None
+    thread_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
