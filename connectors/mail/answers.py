@@ -6,7 +6,7 @@ UIDVALIDITY, which RFC 9051 §2.3.1.1 makes nonzero). What is no answer to our q
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,6 +15,7 @@ from connectors.mail.responses import Response, Token, number, pairs, parse
 
 _CODE_NUMBER = re.compile(rb"\* OK \[(UIDVALIDITY|UIDNEXT|HIGHESTMODSEQ) ([0-9]{1,20})\]", re.IGNORECASE)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_OBJECT_ID = re.compile(rb"[A-Za-z0-9_-]{1,255}")  # RFC 8474 §7
 _DATE = re.compile(r" ?(\d{1,2})-([A-Za-z]{3})-(\d{4}) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)", re.ASCII)
 
 
@@ -50,7 +51,9 @@ class FolderStatus:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One mail of an answer. What the server left out is None; `body` or `head` was asked for or is None too."""
+    """One mail of an answer. What the server left out is None; `body` or `head` was asked for or is None too. `mail_id`
+    and `thread_id` are what the server calls the mail and its conversation, with the kind of name before a colon:
+    `oid:` RFC 8474, `gm:` Google. `labels` are Google's: the folders in which it shows the mail, by name or special use."""
 
     uid: int
     size: int | None = None
@@ -58,6 +61,10 @@ class Fetched:
     flags: frozenset[str] = frozenset()
     body: bytes | None = None
     head: bytes | None = None
+    mail_id: str | None = None
+    thread_id: str | None = None
+    labels: frozenset[str] | None = None
+    seen: bool | None = None
 
 
 def read_list(response: Response, peer: str) -> Listed | None:
@@ -116,6 +123,17 @@ def read_search(responses: Sequence[Response]) -> list[int]:
     return sorted(uid for uid in found if 0 < uid <= UID_MAX)
 
 
+def read_vanished(response: Response) -> list[tuple[int, int]]:
+    """`* VANISHED (EARLIER) 41,43:116` (RFC 7162 §3.2.10): first and last UIDs, however many lie between them."""
+    words = response.text.split(None, 3)[2:]
+    found: list[tuple[int, int]] = []
+    for piece in (words[-1] if words else b"").split(b","):
+        ends = [number(end, UID_MAX) or 0 for end in piece.split(b":")]
+        if len(ends) <= 2 and all(ends):
+            found.append((min(ends), max(ends)))
+    return sorted(found)
+
+
 def read_mail(response: Response, peer: str) -> Fetched | None:
     """`* 12 FETCH (UID 17 RFC822.SIZE 44827 …)`; None without a UID: news about flags that we did not ask for."""
     tokens = parse(response, peer)
@@ -125,17 +143,34 @@ def read_mail(response: Response, peer: str) -> Fetched | None:
     uid = number(items.get(b"UID"), UID_MAX)
     if not uid:
         return None
-    flags = items.get(b"FLAGS")
-    seen = (flag.decode("ascii", "replace").lower() for flag in flags if isinstance(flag, bytes)) if flags else ()
+    told, labels = items.get(b"FLAGS"), items.get(b"X-GM-LABELS")
+    flags = frozenset(one.decode("ascii", "replace").lower() for one in _words(told))
     when = items.get(b"INTERNALDATE")
     return Fetched(
         uid,
         number(items.get(b"RFC822.SIZE")),
         internal_date(when.decode("ascii", "replace")) if isinstance(when, bytes) else None,
-        frozenset(seen),
+        flags,
         _section(items, b"BODY[]"),
         _section(items, b"BODY[HEADER]"),
+        _name(items, b"EMAILID", b"X-GM-MSGID"),
+        _name(items, b"THREADID", b"X-GM-THRID"),
+        frozenset(decode_name(one) for one in _words(labels)) if labels is not None else None,
+        "\\seen" in flags if told is not None else None,
     )
+
+
+def _words(token: Token) -> Iterator[bytes]:
+    return (one for one in token if isinstance(one, bytes)) if isinstance(token, list) else iter(())
+
+
+def _name(items: Mapping[bytes, Token], standard: bytes, googles: bytes) -> str | None:
+    """`EMAILID (M6d99ac3275bb4e)`, `X-GM-MSGID 1278455344230334865`; `THREADID NIL` and what is no such name are none."""
+    word = next(_words(items.get(standard)), b"")
+    if _OBJECT_ID.fullmatch(word):
+        return f"oid:{word.decode()}"
+    given = number(items.get(googles), 2**64 - 1)
+    return f"gm:{given}" if given else None
 
 
 def _section(items: Mapping[bytes, Token], name: bytes) -> bytes | None:
@@ -157,6 +192,10 @@ def merged(before: Fetched | None, now: Fetched) -> Fetched:
         now.flags or before.flags,
         before.body if before.body is not None else now.body,
         before.head if before.head is not None else now.head,
+        before.mail_id or now.mail_id,
+        before.thread_id or now.thread_id,
+        now.labels if now.labels is not None else before.labels,
+        now.seen if now.seen is not None else before.seen,
     )
 
 

@@ -19,6 +19,7 @@ from connectors.mail.answers import (
     read_search,
     read_state,
     read_status,
+    read_vanished,
 )
 from connectors.mail.responses import Garbled, Response
 
@@ -104,14 +105,25 @@ def test_searches(said: list[bytes], uids: list[int]) -> None:
     [
         ((b'* 12 FETCH (UID 17 RFC822.SIZE 4 INTERNALDATE "17-Jul-1996 02:44:25 -0700" FLAGS (\\Seen) BODY[] ', b"body",
           b")"),
-         Fetched(17, 4, datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC), frozenset({"\\seen"}), b"body")),
+         Fetched(17, 4, datetime(1996, 7, 17, 9, 44, 25, tzinfo=UTC), frozenset({"\\seen"}), b"body", seen=True)),
         ((b"* 1 FETCH (BODY[]<0> ", b"bo", b" UID 1)"), Fetched(1, body=b"bo")),
         ((b'* 1 FETCH (UID 1 BODY[] "short")',), Fetched(1, body=b"short")),
         ((b"* 1 FETCH (UID 1 BODY[] NIL)",), Fetched(1, body=b"")),
         ((b'* 1 FETCH (UID 1 BODY[] "")',), Fetched(1, body=b"")),
         ((b"* 1 FETCH (UID 1)",), Fetched(1)),
         ((b"* 1 FETCH (UID 1 FLAGS NIL RFC822.SIZE x INTERNALDATE NIL)",), Fetched(1)),
-        ((b"* 1 FETCH (UID 1 FLAGS seen)",), Fetched(1)),
+        ((b"* 1 FETCH (UID 1 FLAGS seen)",), Fetched(1, seen=False)),
+        ((b"* 1 FETCH (UID 1 FLAGS ())",), Fetched(1, seen=False)),
+        ((b"* 1 FETCH (UID 1 EMAILID (M6d99-_3) THREADID (T64b))",), Fetched(1, mail_id="oid:M6d99-_3", thread_id="oid:T64b")),
+        ((b"* 1 FETCH (UID 1 EMAILID (M6d) THREADID NIL)",), Fetched(1, mail_id="oid:M6d")),
+        ((b"* 1 FETCH (UID 1 EMAILID (a+b) THREADID ())",), Fetched(1)),
+        ((b"* 1 FETCH (X-GM-MSGID 1278455344230334865 X-GM-THRID 1266894439832287888 UID 1)",),
+         Fetched(1, mail_id="gm:1278455344230334865", thread_id="gm:1266894439832287888")),
+        ((b"* 1 FETCH (UID 1 X-GM-MSGID 0 X-GM-THRID x)",), Fetched(1)),
+        ((b"* 1 FETCH (UID 1 X-GM-MSGID 5 EMAILID (M5))",), Fetched(1, mail_id="oid:M5")),
+        ((b'* 1 FETCH (UID 1 X-GM-LABELS ("\\\\Inbox" Work "&BBAEPQ-" NIL))',),
+         Fetched(1, labels=frozenset({"\\Inbox", "Work", "Ан"}))),
+        ((b"* 1 FETCH (UID 1 X-GM-LABELS ())",), Fetched(1, labels=frozenset())),
         ((b"* 1 FETCH (FLAGS (\\Seen))",), None),
         ((b"* 1 FETCH (UID 0)",), None),
         ((b"* 1 FETCH",), None),
@@ -123,10 +135,28 @@ def test_mails(pieces: tuple[bytes, ...], mail: Fetched | None) -> None:
 
 
 def test_items_of_one_mail_may_come_in_several_responses() -> None:
-    first, second = Fetched(1, 4, body=b"body"), Fetched(1, 9, flags=frozenset({"\\seen"}), body=b"other")
+    first = Fetched(1, 4, body=b"body", mail_id="oid:M1")
+    second = Fetched(1, 9, None, frozenset({"\\seen"}), b"other", None, "oid:M2", "oid:T1", frozenset({"Work"}), True)
 
     assert merged(None, first) == first
-    assert merged(first, second) == Fetched(1, 4, None, frozenset({"\\seen"}), b"body")
+    assert merged(first, second) == Fetched(
+        1, 4, None, frozenset({"\\seen"}), b"body", None, "oid:M1", "oid:T1", frozenset({"Work"}), True
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "ranges"),
+    [
+        (b"* VANISHED (EARLIER) 41,43:116,118", [(41, 41), (43, 116), (118, 118)]),
+        (b"* VANISHED 405,7:3", [(3, 7), (405, 405)]),
+        (b"* VANISHED (EARLIER) 1:4294967295", [(1, 4294967295)]),
+        (b"* VANISHED (EARLIER) 0,5:x,1:2:3,,9", [(9, 9)]),
+        (b"* VANISHED", []),
+        (b"* VANISHED (EARLIER)", []),
+    ],
+)
+def test_what_has_vanished(said: bytes, ranges: list[tuple[int, int]]) -> None:
+    assert read_vanished(response(said)) == ranges
 
 
 @pytest.mark.parametrize(
@@ -155,3 +185,4 @@ def test_any_answer_is_read_or_garbled(text: str, literal: bytes) -> None:
                 read(one)
         read_state([one])
         read_search([one])
+        read_vanished(one)
