@@ -1,23 +1,29 @@
-"""Contacts as a list that a spreadsheet opens and `daemon.contactimports` takes back: CSV, UTF-8, with semicolons.
+"""Contacts as a list that `daemon.contactimports` takes back, in the form that the name of the file asks for:
 
-An import of what was exported changes nothing. A cell that a spreadsheet would take for a formula gets an apostrophe in
-front; numbers begin with "+" and are none.
+    .csv     UTF-8 with semicolons. What a spreadsheet would take for a formula gets an apostrophe in front
+    .xlsx    a workbook in which every cell is text
+    .vcf     cards for telephones, of partners and persons; colleagues, who sign in, are left out
+
+An import of what was exported changes nothing.
 
 Limits: of the partners of a person only the present one is written. Labels of numbers that hold digits or separators are
-left out, since the cell could not be read back with them. A contact without a reference whose name looks like a formula
-comes back under the name with the apostrophe.
+left out of cells, which could not be read back with them. In CSV a contact without a reference whose name looks like a
+formula comes back under the name with the apostrophe.
 """
 
 import csv
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from daemon.contacts import present_partner
-from interactions.contacts import Contact, Coordinate
+from interactions.contacts import Contact, ContactKind, Coordinate
 from interactions.records import AddressKind
+from interactions.vcards import written
+from interactions.workbooks import write_workbook
 from storage import contacts, people
 from storage.contacts import Filter
 from storage.database import Connection
@@ -32,9 +38,15 @@ _FORMULA = re.compile(r"[=+\-@\t\r]")
 _SEPARATORS = re.compile(r"[,;|\n]")
 
 
-async def batches(db: Connection, now: datetime) -> AsyncIterator[list[list[str]]]:
-    """The rows of all contacts, by name."""
-    users = {user.id: user.email for user in await people.list_all(db)}
+class Serving(NamedTuple):
+    """A contact and the partner that it serves now."""
+
+    contact: Contact
+    partner: Contact | None
+
+
+async def batches(db: Connection, now: datetime) -> AsyncIterator[list[Serving]]:
+    """All contacts, by name."""
     after = None
     while True:
         found = await contacts.page(db, Filter(after=after, limit=ROWS_AT_ONCE), now.date())
@@ -42,38 +54,44 @@ async def batches(db: Connection, now: datetime) -> AsyncIterator[list[list[str]
             return
         serves = {one.id: present_partner(one.employments, now) for one in found}
         partners = await contacts.find_all(db, {one for one in serves.values() if one is not None})
-        yield [row_of(one, partners.get(serves[one.id] or one.id), users) for one in found]
+        yield [Serving(one, partners.get(serves[one.id] or one.id)) for one in found]
         after = (contacts.name_key(found[-1].name), found[-1].id)
 
 
-def row_of(one: Contact, partner: Contact | None, users: Mapping[UUID, str]) -> list[str]:
-    """The cells of a contact, in the order of `COLUMNS`."""
+async def emails_of_users(db: Connection) -> dict[UUID, str]:
+    """By which a row names the responsible."""
+    return {user.id: user.email for user in await people.list_all(db)}
+
+
+def row_of(serving: Serving, users: Mapping[UUID, str], guard: Callable[[str], str]) -> list[str]:
+    """The cells of a contact, in the order of `COLUMNS`. `guard` sees what a person has written freely."""
+    one, partner = serving
     return [
-        plain(one.external_ref or ""),
+        guard(one.external_ref or ""),
         one.kind.value,
-        plain(one.name),
-        ", ".join(email_cell(address) for address in one.emails),
+        guard(one.name),
+        ", ".join(email_cell(address, guard) for address in one.emails),
         ", ".join(phone_cell(address) for address in one.phones),
-        plain(partner.name) if partner is not None else "",
-        plain(partner.external_ref or "") if partner is not None else "",
-        plain(one.inn or ""),
-        plain(one.kpp or ""),
+        guard(partner.name) if partner is not None else "",
+        guard(partner.external_ref or "") if partner is not None else "",
+        guard(one.inn or ""),
+        guard(one.kpp or ""),
         ", ".join(one.domains),
-        plain(", ".join(one.tags)),
+        guard(", ".join(one.tags)),
         users.get(one.responsible_id, "") if one.responsible_id else "",
-        plain(one.comment or ""),
+        guard(one.comment or ""),
     ]
 
 
 def plain(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell of CSV that no spreadsheet takes for a formula."""
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def email_cell(address: Coordinate) -> str:
+def email_cell(address: Coordinate, guard: Callable[[str], str]) -> str:
     """An e-mail with its label."""
     if not address.label:
-        return plain(address.raw)
+        return guard(address.raw)
     label = address.label.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{label}" <{address.raw}>'
 
@@ -86,8 +104,23 @@ def phone_cell(address: Coordinate) -> str:
     return f"{number} ({address.label})" if readable else number
 
 
-def lines(rows: Iterable[Sequence[str]]) -> str:
-    """Rows as CSV."""
-    written = io.StringIO()
-    csv.writer(written, delimiter=";").writerows(rows)
-    return written.getvalue()
+def as_csv(some: Iterable[Serving], users: Mapping[UUID, str]) -> bytes:
+    """A list for spreadsheets, and for programs."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=";").writerows([COLUMNS, *(row_of(one, users, plain) for one in some)])
+    return (BYTE_ORDER_MARK + text.getvalue()).encode()
+
+
+def as_workbook(some: Iterable[Serving], users: Mapping[UUID, str]) -> bytes:
+    """A list for spreadsheets."""
+    return write_workbook(COLUMNS, (row_of(one, users, str) for one in some), "contacts")
+
+
+def as_cards(some: Iterable[Serving], _: Mapping[UUID, str]) -> bytes:
+    """A list for telephones."""
+    known = (one for one in some if one.contact.kind is not ContactKind.USER)
+    return "".join(written(one.contact, one.partner.name if one.partner else "") for one in known).encode()
+
+
+Form = Callable[[Iterable[Serving], Mapping[UUID, str]], bytes]
+FORMS: Mapping[str, Form] = {".csv": as_csv, ".xlsx": as_workbook, ".vcf": as_cards}

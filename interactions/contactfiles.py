@@ -14,14 +14,14 @@ A cell may hold several addresses, each with a label in its own words:
 
 Every bound is named below. The only error is `UnreadableFile`: what is said of a file as a whole.
 
-Limits: no workbooks; cards are read by `vcards`. `632-98-16/17` (two numbers that share their beginning) stays one piece, which is no number.
+Workbooks are read by `workbooks`, cards by `vcards`. Limits: `632-98-16/17` (two numbers that share their beginning) stays one piece, which is no number.
 """
 
 import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from interactions.addresses import clean_name, email_key, parse_addresses
@@ -89,6 +89,7 @@ class ContactFile:
     delimiter: str
 
 
+_NAMES = frozenset({"name", "first", "last"})
 # By field the names of its column, as `_plain` leaves them; a field with a colon gives its label to the addresses.
 _COLUMNS: Mapping[str, str] = {
     "name": "name|full name|display name|contact name|наименование|наименование контакта|название|фио|полное имя|"
@@ -135,21 +136,42 @@ _NUMBERED = re.compile(r"^\d+ | \d+(?= |$)|(?<=[^\W\d_])\d{1,2}$")
 _ENDING = re.compile(r" (?:value|значение)$")
 
 
-def read(data: bytes) -> ContactFile:
-    """Reads a file. Raises UnreadableFile, and nothing else."""
+def headings(given: Mapping[str, str]) -> Mapping[str, str]:
+    """What a person says of columns: heading → field, "" to leave it out. Raises UnreadableFile for no field."""
+    for heading, field in given.items():
+        if field and field not in _COLUMNS:
+            raise UnreadableFile(
+                f"The column {heading!r} is said to be {field!r}; there are {', '.join(sorted(_COLUMNS))}."
+            )
+    return _FIELD_OF | {_plain(heading): field for heading, field in given.items()}
+
+
+def read(data: bytes, fields: Mapping[str, str] = _FIELD_OF) -> ContactFile:
+    """Reads a file; `fields` by heading, as `headings` gives them. Raises UnreadableFile, and nothing else."""
     if len(data) > FILE_BYTES_MAX:
         raise UnreadableFile(f"The file is larger than {FILE_BYTES_MAX // 1_000_000} MB; cut it into several.")
     text, encoding = decode(data)
     told, text = _told_delimiter(text)
-    delimiter = told or _guess_delimiter(text)
+    delimiter = told or _guess_delimiter(text, fields)
     records = _records(text, delimiter, 2 if told else 1)
-    header = next(records, (0, None))[1] or []
-    columns = _columns(header[:COLUMNS_MAX])
+    header = next(records, (0, ""))[1]
+    return read_table(header if isinstance(header, list) else [], records, fields, encoding, delimiter)
+
+
+def read_table(
+    header: Sequence[str],
+    records: Iterable[tuple[int, list[str] | str]],
+    fields: Mapping[str, str],
+    encoding: str,
+    delimiter: str,
+) -> ContactFile:
+    """Reads records beneath a header: each its line and its cells, or why it has none. Raises UnreadableFile."""
+    columns = _columns(header[:COLUMNS_MAX], fields)
     rows: list[ContactRow] = []
     refused: list[RefusedRow] = []
     for line, cells in records:
-        if cells is None:
-            refused.append(RefusedRow(line, "a quote is not closed, or the row is too long"))
+        if isinstance(cells, str):
+            refused.append(RefusedRow(line, cells))
         elif any(cell.strip() for cell in cells):
             found = _row(line, cells, columns)
             if isinstance(found, ContactRow):
@@ -162,10 +184,18 @@ def read(data: bytes) -> ContactFile:
     return ContactFile(tuple(rows), tuple(refused), ignored, encoding, delimiter)
 
 
+def names_columns(cells: Sequence[str], fields: Mapping[str, str]) -> bool:
+    """Whether these are headings of a contact list: one of them is that of the name."""
+    found = {fields.get(_plain(cell)) for cell in cells[:COLUMNS_MAX] if cell}
+    return not found.isdisjoint(_NAMES)
+
+
 def decode(data: bytes) -> tuple[str, str]:
     """The text of a list, and how it was encoded. Raises UnreadableFile."""
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise UnreadableFile("This is a workbook of a spreadsheet program; save it there as CSV and give me that.")
+        raise UnreadableFile(
+            "This is a file of an office program that I can't read; save the list there as .xlsx or as CSV and give me that."
+        )
     if data.startswith(codecs.BOM_UTF8):
         text, encoding = data.decode("utf-8-sig", "replace"), "utf-8"
     elif data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -190,17 +220,17 @@ def _told_delimiter(text: str) -> tuple[str, str]:
     return (told.group(1), rest) if told else ("", text)
 
 
-def _guess_delimiter(text: str) -> str:
+def _guess_delimiter(text: str, fields: Mapping[str, str]) -> str:
     def known(delimiter: str) -> tuple[int, int]:
-        _, header = next(_records(text[:GUESS_CHARS], delimiter, 1), (0, None))
-        fields = [_field(cell) for cell in header or [] if cell]
-        return sum(field is not None for field in fields), len(fields)
+        _, header = next(_records(text[:GUESS_CHARS], delimiter, 1), (0, ""))
+        found = [fields.get(_plain(cell)) for cell in header if cell] if isinstance(header, list) else []
+        return sum(field is not None for field in found), len(found)
 
     return max(DELIMITERS, key=known)
 
 
-def _records(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[str] | None]]:
-    """The records with the line each begins at; None where one can't be read. Reading goes on after it."""
+def _records(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[str] | str]]:
+    """The records with the line each begins at, or why one can't be read. Reading goes on after it."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     while True:
         start = reader.line_num + line
@@ -209,7 +239,7 @@ def _records(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[s
         except StopIteration:
             return
         except csv.Error:
-            yield start, None
+            yield start, "a quote is not closed, or the row is too long"
         else:
             yield start, cells
 
@@ -220,14 +250,9 @@ def _plain(text: str) -> str:
     return _ENDING.sub("", _NUMBERED.sub("", words).strip())
 
 
-def _field(heading: str) -> str | None:
-    return _FIELD_OF.get(_plain(heading))
-
-
-def _columns(header: Sequence[str]) -> dict[int, str]:
-    found = {n: field for n, cell in enumerate(header) if (field := _field(cell))}
-    fields = set(found.values())
-    if "name" not in fields and not fields & {"first", "last"}:
+def _columns(header: Sequence[str], fields: Mapping[str, str]) -> dict[int, str]:
+    found = {n: field for n, cell in enumerate(header) if (field := fields.get(_plain(cell)))}
+    if _NAMES.isdisjoint(found.values()):
         shown = ", ".join(cell.strip()[:30] for cell in header[:10] if cell.strip())
         raise UnreadableFile(
             "The first line must name the columns, one of them the name "

@@ -35,7 +35,7 @@ MAY_IMPORT = {
 }
 PURE_LIBRARIES = {
     "phonenumbers", "dateutil", "icalendar", "idna", "nh3", "selectolax", "email_reply_extractor", "quotequail",
-    "fast_mail_parser", "publicsuffixlist",
+    "fast_mail_parser", "publicsuffixlist", "openpyxl",
 }  # fmt: skip
 NOT_PURE = {
     "asyncio", "socket", "ssl", "os", "pathlib", "shutil", "tempfile", "subprocess", "logging", "time", "threading",

@@ -1,13 +1,19 @@
 """`ringmail contacts`: contact lists in and out.
 
-`import` reads CSV (`interactions.contactfiles`) or vCard (`interactions.vcards`) and may be repeated (`daemon.contactimports`). Rows that
-are refused are listed with line and reason, the rest goes in: exit code 0 as long as the file as a whole could be read.
+`import` reads CSV (`interactions.contactfiles`), .xlsx (`interactions.workbooks`) or vCard (`interactions.vcards`) and may
+be repeated (`daemon.contactimports`). Rows that are refused are listed with line and reason, the rest goes in: exit code 0
+as long as the file as a whole could be read. Columns with names of their own are told by `--columns FILE`:
+
+    "Моб. менеджера" = "phone:mobile"      a heading and its field
+    "Служебное" = ""                       a column that is to be left out
 
 `export` writes what `import` takes back (`daemon.contactexports`), readable by you alone, whole or not at all.
 
-Limits: `export` writes CSV only; erase and dossier are not built yet.
+Limits: erase and dossier are not built yet.
 """
 
+import tomllib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +29,7 @@ from daemon.contactimports import Imported, import_contacts
 from daemon.contacts import Spelling
 from daemon.opening import Storage
 from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile
-from interactions.vcards import read_list
+from interactions.contactlists import read_list
 
 REFUSED_SHOWN_MAX = 50
 
@@ -33,12 +39,13 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Contact lis
 @app.command("import")
 def import_file(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A CSV file, whose first line names the columns, or vCard.")],
+    file: Annotated[Path, typer.Argument(help="CSV or .xlsx whose first line names the columns, or vCard.")],
+    columns: Annotated[Path | None, typer.Option(help="A TOML file: heading = field, for columns of your own.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
     json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
     """Brings a contact list in; repeatable."""
-    found = read_file(file)
+    found = read_file(file, read_columns(columns) if columns else {})
 
     async def work(settings: Settings, storage: Storage) -> Imported:
         spelling = Spelling(settings.default_region, settings.contacts.default_area_code)
@@ -67,7 +74,18 @@ def import_file(
     )
 
 
-def read_file(path: Path) -> ContactFile:
+def read_columns(path: Path) -> dict[str, str]:
+    """What a file says of headings. Raises Failed."""
+    try:
+        found = tomllib.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise Failed(f"{path} cannot be read as TOML: {error}.") from None
+    if not all(isinstance(field, str) for field in found.values()):
+        raise Failed(f'{path}: each line must be like "Heading" = "field".')
+    return found
+
+
+def read_file(path: Path, columns: Mapping[str, str]) -> ContactFile:
     """The rows of a file. Raises Failed."""
     try:
         with path.open("rb") as file:
@@ -75,7 +93,7 @@ def read_file(path: Path) -> ContactFile:
     except OSError as error:
         raise Failed(f"{path} cannot be read: {error.strerror or error}.") from None
     try:
-        return read_list(content)
+        return read_list(content, columns)
     except UnreadableFile as error:
         raise Failed(f"{path}: {error}") from None
 
@@ -83,26 +101,30 @@ def read_file(path: Path) -> ContactFile:
 @app.command("export")
 def export_file(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Where to write the CSV file.")],
+    file: Annotated[Path, typer.Argument(help="Where to write; .csv, .xlsx or .vcf (vCard) says how.")],
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
 ) -> None:
     """Writes all contacts as a list that can be imported again."""
+    form = contactexports.FORMS.get(file.suffix.lower())
+    if form is None:
+        raise Failed(f"{file} ends like no list that can be written; there are {', '.join(contactexports.FORMS)}.")
     if file.exists() and not force:
         raise Failed(f"{file} is there already; --force writes over it.")
 
-    async def work(_: Settings, storage: Storage) -> tuple[str, int]:
-        pieces = [contactexports.BYTE_ORDER_MARK + contactexports.lines([contactexports.COLUMNS])]
+    async def work(_: Settings, storage: Storage) -> tuple[int, bytes]:
+        found: list[contactexports.Serving] = []
         async with storage.database.connection() as db:
+            users = await contactexports.emails_of_users(db)
             with show.Progress("contacts") as progress:
-                async for rows in contactexports.batches(db, datetime.now(UTC)):
-                    pieces.append(contactexports.lines(rows))
-                    progress.advance(len(rows))
-        return "".join(pieces), progress.done
+                async for some in contactexports.batches(db, datetime.now(UTC)):
+                    found += some
+                    progress.advance(len(some))
+        return len(found), form(found, users)
 
-    text, count = with_storage(context, work)
+    count, content = with_storage(context, work)
     try:
-        write_private(file.absolute(), text, replaces=True)
+        write_private(file.absolute(), content, replaces=True)
     except OSError as error:
         raise Failed(f"{file} cannot be written: {error.strerror or error}.") from None
     if json:

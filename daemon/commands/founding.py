@@ -25,14 +25,14 @@ WEBHOOK_SECRET_BYTES = 24
 PRIVATE = 0o600
 
 
-def write_private(path: Path, content: str, *, replaces: bool) -> None:
+def write_private(path: Path, content: str | bytes, *, replaces: bool) -> None:
     """Writes a file that only we may read, whole or not at all. Raises FileExistsError, or OSError."""
     draft = path.with_name(f"{path.name}.{token_hex(4)}.new")
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, PRIVATE)
-            file.write(content)
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(descriptor)
         if replaces:

@@ -154,7 +154,7 @@ def test_a_quote_that_is_never_closed_does_not_take_the_list_with_it() -> None:
     ("data", "said"),
     [
         (b"", "first line"),
-        (b"PK\x03\x04....", "workbook"),
+        (b"PK\x03\x04....", "office program"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "not text"),
         (b"phone,email\n1,2\n", "phone, email"),
         (b"x" * (FILE_BYTES_MAX + 1), "larger"),

@@ -1,12 +1,15 @@
 """Cards of telephones and mail programs become rows; one that is broken costs only itself."""
 
 import contextlib
+from uuid import UUID
 
 import pytest
 
 from interactions.contactfiles import ContactFile, ContactRow, UnreadableFile, Written
-from interactions.contacts import ContactKind
-from interactions.vcards import PROPERTIES_MAX, is_vcard, read_cards, read_list
+from interactions.contactlists import read_list
+from interactions.contacts import Contact, ContactKind, Coordinate
+from interactions.records import AddressKind, Key
+from interactions.vcards import PROPERTIES_MAX, is_vcard, read_cards, written
 
 
 def card(*lines: str, version: str = "3.0") -> str:
@@ -121,3 +124,26 @@ def test_no_line_stops_the_reading(line: str) -> None:
 def test_a_file_that_is_too_large_is_refused_as_a_whole() -> None:
     with pytest.raises(UnreadableFile):
         read_list(b"BEGIN:VCARD\n" + b"A" * 33_000_000)
+
+
+def test_a_card_that_was_written_is_read_as_it_was() -> None:
+    number = Coordinate(Key(AddressKind.PHONE, "+79161234567"), "8 (916) 123-45-67", "mobile")
+    direct = Coordinate(Key(AddressKind.PHONE, "+74956329816"), "(495) 632-98-16", "склад; ночью")
+    email = Coordinate(Key(AddressKind.EMAIL, "ivan@x.example"), "ivan@x.example")
+    note = "Звонить\nдо 18, лучше; " + "очень " * 50
+    person = Contact(
+        UUID(int=1), ContactKind.CONTACT_PERSON, "Иван, Петров \\ мл.", (email, number, direct),
+        external_ref="c-1", tags=("vip", "опт, крупный"), comment=note,
+    )  # fmt: skip
+    partner = Contact(UUID(int=2), ContactKind.PARTNER, "Магазин; Склад")
+
+    text = written(person, "Магазин; Склад") + written(partner)
+
+    found = read_cards(text.encode())
+    assert found.rows[0] == ContactRow(
+        1, person.name, None, (Written("ivan@x.example"),),
+        (Written(number.raw, "mobile"), Written(direct.raw, direct.label)),
+        partner="Магазин; Склад", external_ref="c-1", tags=person.tags, comment=note.strip(),
+    )  # fmt: skip
+    assert (found.rows[1].name, found.rows[1].kind, found.rows[1].partner) == (partner.name, ContactKind.PARTNER, "")
+    assert max(len(line.encode()) for line in text.split("\r\n")) <= 75

@@ -50,7 +50,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(ringmail: Ringmail, file: st
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"PK\x03\x04rest", "save it there as CSV"),
+        (b"PK\x03\x04rest", "save the list as .xlsx or CSV"),
         (b"colour;taste\nred;sweet\n", "must name the columns"),
         (None, "No such file"),
     ],
@@ -93,6 +93,41 @@ def test_what_was_exported_comes_in_again_and_changes_nothing(ringmail: Ringmail
     assert "(моб)" in text
     assert (again["changed"], again["refused"], again["partners"]) == (0, [], 0)
     assert (again["unchanged"], again["added"]) == (4, 1)  # the name that was no formula is another one now
+
+
+@pytest.mark.parametrize(("name", "contacts"), [("out.xlsx", 5), ("out.vcf", 4)])
+def test_workbooks_and_cards_come_in_again_too(ringmail: Ringmail, name: str, contacts: int) -> None:
+    source, target = ringmail.folder / "many.csv", ringmail.folder / name
+    source.write_text(MANY.replace("632-98-16", "8 495 632-98-16"), "utf-8")
+    ringmail("user", "add", "anna@example.org")
+    ringmail("contacts", "import", str(source))
+
+    said = ringmail("contacts", "export", str(target), "--json")
+
+    again = ringmail("contacts", "import", str(target), "--json").json
+    assert said.json == {"contacts": 5, "file": str(target)}
+    assert (again["added"], again["changed"], again["refused"], again["partners"]) == (0, 0, [], 0)
+    assert again["unchanged"] == contacts
+
+
+def test_columns_of_ones_own_are_named_in_a_file(ringmail: Ringmail) -> None:
+    file, columns = ringmail.folder / "list.csv", ringmail.folder / "columns.toml"
+    file.write_text("Кто;Куда звонить\nОлег;89161234567\n", "utf-8")
+    columns.write_text('"Кто" = "name"\n"Куда звонить" = "phone:mobile"\n', "utf-8")
+
+    said = ringmail("contacts", "import", str(file), "--columns", str(columns), "--json")
+    columns.write_text('"Кто" = 5\n', "utf-8")
+    refused = ringmail("contacts", "import", str(file), "--columns", str(columns))
+
+    assert said.json["added"] == 1
+    assert (refused.code, refused.err.count("\n")) == (1, 1)
+
+
+def test_a_list_of_unknown_form_is_not_written(ringmail: Ringmail) -> None:
+    said = ringmail("contacts", "export", str(ringmail.folder / "out.pdf"))
+
+    assert said.code == 1
+    assert ".csv, .xlsx, .vcf" in said.err
 
 
 def test_an_export_writes_over_nothing_unasked(ringmail: Ringmail, file: str) -> None:
