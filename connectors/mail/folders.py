@@ -1,20 +1,29 @@
 """Which folders of a mailbox are read, and what each is for. Pure: from the answers to LIST and the configuration.
 
-What a folder is for (its role) comes from the server's special-use marks (RFC 6154, and Google's older XLIST ones).
-Only where no folder has a mark, its name decides, from a table of what servers and mail programs call such folders in
-English and Russian. Marks win, because a folder named Spam may be anybody's.
+What a folder is for (its role) comes from the server's special-use marks (RFC 6154, and the older ones of XLIST). Only
+where no folder has a mark, its name decides (`foldernames`). Marks win, because a folder named Spam may be anybody's.
+`Folder.known_by` says which of them it was.
 
 The configuration names folders by name, by wildcards (`*` anything, `%` anything within one level) or by mark
 (`\\Junk`). A leading `-` leaves out, and leaving out always wins, in any order. Upper and lower case are the same.
 Folders that hold no mail (`\\Noselect`) are skipped. `\\Flagged` and `\\Important` are views of mail that lies in other
 folders: a wildcard does not bring them in, their name does.
+
+Google's folders are labels of mails that all lie in one, `\\All`, but for those in Junk and Trash. There that one is read
+in place of the others, so that every mail is read once and its news come from one folder; a mail with the label of a folder
+that the configuration leaves out is left out itself (`Folder.hides`), drafts above all. Where `\\All` is not shown to mail
+programs, or not wanted, labels are read as folders.
+
+Limits: a mail that was left out for its label is not read when it loses that label.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.mail.answers import Listed
+from connectors.mail.foldernames import ROLE_OF_NAME
+from connectors.mail.foldernames import folded as folded_name
 
 DEFAULT = ("*", "-\\Junk", "-\\Trash", "-\\Drafts")
 NAME_CHARACTERS_MAX = 1000
@@ -33,49 +42,84 @@ _MARKS = {
     "\\starred": "flagged",
     "\\important": "important",
 }
-_NAMES = {
-    "sent": "sent|sent items|sent mail|sent messages|sentbox|отправленные|отправленное|отправленные письма"
-    "|отправленные элементы|отправленные сообщения",
-    "junk": "junk|junk e-mail|junk email|junk mail|spam|bulk|bulk mail|спам|нежелательная почта|нежелательные"
-    "|нежелательные письма|нежелательные сообщения",
-    "trash": "trash|bin|deleted|deleted items|deleted messages|корзина|удаленные|удаленные письма"
-    "|удаленные элементы|удаленные сообщения",
-    "drafts": "drafts|draft|draftbox|черновики|черновик",
-    "archive": "archive|archives|архив|архивы",
-}
-_ROLE_OF_NAME = {name: role for role, names in _NAMES.items() for name in names.split("|")}
 _VIEWS = frozenset({"flagged", "important"})
 _UNREADABLE = frozenset({"\\noselect", "\\nonexistent"})
 # Order of reading: what people wait for first; `all` brings again what the others have.
 _ORDER = {"inbox": 0, "sent": 1, "": 2, "archive": 3, "all": 5}
 
 
+# What Google calls the labels of its own folders.
+_LABELS = {
+    "inbox": "\\inbox",
+    "sent": "\\sent",
+    "drafts": "\\draft",
+    "flagged": "\\starred",
+    "important": "\\important",
+}
+_BESIDE_ALL = frozenset({"all", "junk", "trash"})
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """A folder to read: its name on the wire, its name for people, and its role: `inbox sent junk trash drafts archive
-    all flagged important` or empty."""
+    all flagged important` or empty. `known_by` is what told the role: `name`, `mark` or nothing. `is_home`: new mail
+    comes here. `hides` are labels whose mails are left out, in lower case."""
 
     raw: bytes
     name: str
     role: str = ""
+    known_by: str = ""
+    is_home: bool = False
+    hides: frozenset[str] = frozenset()
+
+    def role_with(self, labels: Iterable[str] | None) -> str:
+        """The role for a mail with these labels: in `\\All` they tell what was sent."""
+        is_sent = self.role == "all" and _LABELS["sent"] in {one.lower() for one in labels or ()}
+        return "sent" if is_sent else self.role
+
+    def is_hidden(self, labels: Iterable[str] | None) -> bool:
+        """Whether a mail with these labels is left out."""
+        return bool(self.hides) and not self.hides.isdisjoint({one.lower() for one in labels or ()})
 
 
-def choose(listed: Iterable[Listed], patterns: Sequence[str] = DEFAULT, with_junk: bool = False) -> list[Folder]:
-    """The folders to read, INBOX first; each once. `with_junk` brings the folder of junk, whatever the patterns say."""
+def choose(
+    listed: Iterable[Listed], patterns: Sequence[str] = DEFAULT, with_junk: bool = False, has_labels: bool = False
+) -> list[Folder]:
+    """The folders to read, INBOX first; each once. `with_junk` brings the folder of junk, whatever the patterns say.
+    `has_labels`: folders are Google's labels."""
     usable = [one for one in listed if not one.flags & _UNREADABLE and len(one.name) <= NAME_CHARACTERS_MAX]
     marked = {role for one in usable if (role := _marked_role(one))}
     wanted = [_Pattern(text) for text in patterns if not text.startswith("-")]
     unwanted = [_Pattern(text[1:]) for text in patterns if text.startswith("-")]
     chosen: dict[str, Folder] = {}
+    hidden: set[str] = set()
     for one in usable:
-        role = _marked_role(one) or _named_role(one, marked)
-        if with_junk and role == "junk":
-            chosen.setdefault(one.name, Folder(one.raw, one.name, role))
-        if any(p.fits(one, role, by_wildcard=True) for p in unwanted):
-            continue
-        if any(p.fits(one, role, by_wildcard=role not in _VIEWS) for p in wanted):
-            chosen.setdefault(one.name, Folder(one.raw, one.name, role))
-    return sorted(chosen.values(), key=lambda folder: _ORDER.get(folder.role, 4))
+        folder = _folder(one, marked)
+        if with_junk and folder.role == "junk":
+            chosen.setdefault(one.name, folder)
+        if any(p.fits(one, folder.role, by_wildcard=True) for p in unwanted):
+            hidden.add(_LABELS.get(folder.role, one.name.lower()))
+        elif any(p.fits(one, folder.role, by_wildcard=folder.role not in _VIEWS) for p in wanted):
+            chosen.setdefault(one.name, folder)
+    found = sorted(chosen.values(), key=lambda folder: _ORDER.get(folder.role, 4))
+    return _without_labels(found, hidden) if has_labels else found
+
+
+def _folder(one: Listed, marked: set[str]) -> Folder:
+    by_mark = _marked_role(one)
+    role = by_mark or _named_role(one, marked)
+    known_by = "mark" if by_mark else "name" if role else ""
+    return Folder(one.raw, one.name, role, known_by, is_home=role == "inbox")
+
+
+def _without_labels(chosen: Sequence[Folder], hidden: set[str]) -> list[Folder]:
+    """All mail in place of what are only labels of it."""
+    if not any(folder.role == "all" and folder.known_by == "mark" for folder in chosen):
+        return list(chosen)
+    kept = [folder for folder in chosen if folder.role in _BESIDE_ALL]
+    return [
+        replace(folder, is_home=True, hides=frozenset(hidden)) if folder.role == "all" else folder for folder in kept
+    ]
 
 
 def _marked_role(one: Listed) -> str:
@@ -89,7 +133,7 @@ def _named_role(one: Listed, marked: set[str]) -> str:
     # "Sent", "INBOX.Sent" and "[Gmail]/Sent Mail", but not a customer's "Projects/Acme/Sent".
     if len(path) > 2 or (len(path) == 2 and path[0].upper() != "INBOX" and not path[0].startswith("[")):
         return ""
-    role = _ROLE_OF_NAME.get(" ".join(_folded(path[-1]).split()), "")
+    role = ROLE_OF_NAME.get(folded_name(path[-1]), "")
     return "" if role in marked else role
 
 
