@@ -1,9 +1,15 @@
 """Opens connections: aioimaplib's client with our protocol in it, by the hook that it has for that.
 
 Errors of sockets and of TLS come out as they are, at once; the library itself would keep them until a timeout.
+
+A peer that vanished without a word is noticed even while nothing is said: the system asks after `KEEPALIVE_SECONDS` of
+silence whether it is there, and drops the connection after `KEEPALIVE_TRIES` questions without an answer. That is said of
+the socket, so it holds after STARTTLS too.
 """
 
 import asyncio
+import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -11,6 +17,10 @@ from aioimaplib import IMAP4
 
 from connectors.base import Unavailable
 from connectors.mail.protocol import CONNECT_SECONDS, ImapProtocol
+
+KEEPALIVE_SECONDS = 60
+KEEPALIVE_TRY_SECONDS = 15
+KEEPALIVE_TRIES = 4
 
 
 class ImapClient(IMAP4):
@@ -49,9 +59,23 @@ class ImapClient(IMAP4):
         """Opens the connection and waits for the greeting; errors of sockets and TLS pass as they are."""
         try:
             async with asyncio.timeout(self.timeout):
-                await self._client_task
+                transport, _ = await self._client_task
+                keep_alive(transport.get_extra_info("socket"))
                 await asyncio.shield(self.protocol.greeting)
         except BaseException:
             self._client_task.cancel()
             self.protocol.break_off(Unavailable(f"{self.protocol.peer} was not reached"))
             raise
+
+
+def keep_alive(plug: socket.socket | None) -> None:
+    """Lets the system look after a connection on which nothing is said; where it can't, the next command finds out."""
+    if plug is None:
+        return
+    wanted = [(socket.SOL_SOCKET, "SO_KEEPALIVE", 1), (socket.IPPROTO_TCP, "TCP_KEEPIDLE", KEEPALIVE_SECONDS)]
+    wanted += [(socket.IPPROTO_TCP, "TCP_KEEPINTVL", KEEPALIVE_TRY_SECONDS)]
+    wanted += [(socket.IPPROTO_TCP, "TCP_KEEPCNT", KEEPALIVE_TRIES)]
+    for level, name, value in wanted:
+        if (option := getattr(socket, name, None)) is not None:  # not every system has all
+            with contextlib.suppress(OSError):
+                plug.setsockopt(level, option, value)

@@ -18,7 +18,6 @@ Nothing is logged here: what passes is other people's mail, and passwords.
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
@@ -29,6 +28,7 @@ from aioimaplib import AUTH, CONNECTED, LOGOUT, NONAUTH, SELECTED, Command, Comm
 
 from connectors.base import ConnectorError, Unavailable
 from connectors.mail.arguments import Argument, chunks
+from connectors.mail.refusals import of_farewell, of_greeting, throttling
 from connectors.mail.responses import LITERAL_BYTES_MAX, Garbled, Response, ResponseReader, shown
 
 QUIET_SECONDS = 60.0
@@ -98,6 +98,7 @@ class ImapProtocol(IMAP4ClientProtocol):
         self.unsolicited: deque[tuple[bytes, bytes]] = deque(maxlen=UNSOLICITED_MAX)
         self.notices: deque[Response] = deque(maxlen=UNSOLICITED_MAX)
         self.changed = asyncio.Event()
+        self.was_deaf = False  # the last IDLE was told of mail only as it ended, after its whole time
         self.broken: ConnectorError | None = None
         self._reader = ResponseReader(peer, literal_bytes_max)
         self._pending: _Pending | None = None
@@ -111,11 +112,6 @@ class ImapProtocol(IMAP4ClientProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its bases
         self.state = CONNECTED
-        plug = transport.get_extra_info("socket")
-        if plug is not None:
-            # A peer that vanished without a word is noticed even while we idle.
-            with contextlib.suppress(OSError):
-                plug.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
     def data_received(self, d: bytes) -> None:
         if self.broken is not None:
@@ -134,7 +130,7 @@ class ImapProtocol(IMAP4ClientProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._bye:
-            self.break_off(Unavailable(f"{self.peer} ended the session: {shown(self._bye)}"))
+            self.break_off(of_farewell(self.peer, self._bye))
         why = f": {exc}" if exc else ""
         self.break_off(Unavailable(f"the connection to {self.peer} was lost{why}"))
 
@@ -157,7 +153,7 @@ class ImapProtocol(IMAP4ClientProtocol):
         words = text.split(None, 2)
         kind = words[1].upper() if len(words) > 1 and words[0] == b"*" else b""
         if kind == b"BYE":
-            raise Unavailable(f"{self.peer} refuses the connection: {shown(text[6:])}")
+            raise of_greeting(self.peer, text[6:])
         if kind not in (b"OK", b"PREAUTH"):
             raise Garbled(f"{self.peer} does not greet as an IMAP server ({shown(text)!r}); check host and port")
         self.state = AUTH if kind == b"PREAUTH" else NONAUTH
@@ -190,7 +186,7 @@ class ImapProtocol(IMAP4ClientProtocol):
     def _say_farewell(self, words: bytes) -> None:
         self._bye = words or b"BYE"
         if self._pending is None or self._pending.command.name != "LOGOUT":
-            raise Unavailable(f"{self.peer} ended the session: {shown(self._bye)}")
+            raise of_farewell(self.peer, self._bye)
 
     def _continuation(self, text: bytes) -> None:
         pending = self._pending
@@ -255,14 +251,24 @@ class ImapProtocol(IMAP4ClientProtocol):
             with self._breaking(pending):
                 await self._wait(pending, pending.started, self.quiet_seconds)
                 if not pending.started.done():
-                    return None
+                    return self._idled(pending.done.result())
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._first_of(pending.done)
+                is_late = not self.changed.is_set()
                 if not pending.done.done():
                     self._write(b"DONE\r\n")
                 answer = await self._wait(pending, pending.done, DONE_SECONDS, noise_counts=False)
-                return self.changed.is_set() if answer.is_ok else None
+                self.was_deaf = is_late and any(kind == b"EXISTS" for kind, _ in self.unsolicited)
+                return self._idled(answer)
+
+    def _idled(self, answer: Answer) -> bool | None:
+        if answer.is_ok:
+            return self.changed.is_set()
+        slow = throttling(self.peer, answer.text)
+        if slow is not None:
+            raise slow
+        return None
 
     async def _first_of(self, done: "asyncio.Future[Answer]") -> None:
         """Returns on a change or the end of the command, whichever comes first."""

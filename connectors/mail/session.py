@@ -10,18 +10,15 @@ RFC822.SIZE) are None. ENVELOPE and BODYSTRUCTURE are not asked for: servers bui
 
 import asyncio
 import contextlib
-import functools
-import ipaddress
-import ssl
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Collection, Iterable
+from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
-from aioimaplib import AUTH, NONAUTH, SELECTED
+from aioimaplib import AUTH, SELECTED
 
 from connectors.base import ConnectorError, Refused, Unavailable
+from connectors.mail import quirks
+from connectors.mail.account import Account, default_context, is_loopback
 from connectors.mail.answers import (
     Fetched,
     FolderState,
@@ -36,44 +33,18 @@ from connectors.mail.answers import (
 )
 from connectors.mail.arguments import Argument, decode_name, search_date, string, uid_sets
 from connectors.mail.client import ImapClient
-from connectors.mail.protocol import QUIET_SECONDS, UNSOLICITED_MAX, Answer, ImapProtocol, kind_of
-from connectors.mail.refusals import NotDone, of_command, of_connection, of_login
-from connectors.mail.responses import shown
-from connectors.oauth import Tokens
+from connectors.mail.hosts import Place, Waiting
+from connectors.mail.login import log_in, start_tls
+from connectors.mail.protocol import UNSOLICITED_MAX, Answer, ImapProtocol, kind_of
+from connectors.mail.refusals import NotDone, of_command, of_connection, throttling
 
-# Servers drop a session that idles for 30 minutes (RFC 2177); some go deaf long before.
-IDLE_SECONDS_MAX = 540.0
 LOGOUT_SECONDS = 2.0
 FOLDERS_MAX = 10_000
-# Servers cut long lines; a token that is longer goes in a line of its own (Microsoft's are up to 5,000 characters).
-INITIAL_BYTES_MAX = 3000
-# Room above message_bytes_max for servers whose RFC822.SIZE counts line ends otherwise than they send them.
-LITERAL_SLACK_BYTES = 1024 * 1024
 
+_WHO = b'("name" "ringmail" "version" "1" "vendor" "ringmail")'
 _STATUS_ITEMS = b"(MESSAGES UIDNEXT UIDVALIDITY)"
 # Of the open folder and of all others: RFC 5465 §5 and §6. New and gone mails can only be asked for together.
 _EVENTS = b"(selected-delayed (MessageNew MessageExpunge)) (personal (MessageNew MessageExpunge MailboxName))"
-
-Tls = Literal["implicit", "starttls", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Where a mailbox is and who opens it. `message_bytes_max` bounds what one answer may bring."""
-
-    host: str
-    port: int
-    tls: Tls
-    user: str
-    password: str = field(repr=False)
-    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
-    message_bytes_max: int = 50_000_000
-    quiet_seconds: float = QUIET_SECONDS
-    tokens: Tokens | None = field(default=None, repr=False)  # in place of the password
-
-    @property
-    def peer(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +56,23 @@ class News:
     is_over: bool = False  # it will tell no more
 
 
-@functools.cache
-def default_context() -> ssl.SSLContext:
-    """The one TLS context of this program: the system's authorities, and a megabyte less for each connection."""
-    return ssl.create_default_context()
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host.lower() == "localhost"
+@contextlib.asynccontextmanager
+async def opened(
+    account: Account, is_extra: bool = False, waiting: Waiting | None = None
+) -> AsyncIterator["ImapSession"]:
+    """A session for the length of a `with`; ended politely if it is still alive, at once otherwise. It takes its place
+    among all that go to the host (`hosts`); `is_extra`, `waiting`: see there."""
+    if account.door is None:
+        async with _ended(await ImapSession.connect(account)) as session:
+            yield session
+        return
+    async with account.door.entered(is_extra, waiting) as place, _ended(await ImapSession.connect(account)) as session:
+        session.take_place(place)
+        yield session
 
 
 @contextlib.asynccontextmanager
-async def opened(account: Account) -> AsyncIterator["ImapSession"]:
-    """A session for the length of a `with`; ended politely if it is still alive, at once otherwise."""
-    session = await ImapSession.connect(account)
+async def _ended(session: "ImapSession") -> AsyncIterator["ImapSession"]:
     try:
         yield session
         await session.logout()
@@ -116,6 +87,8 @@ class ImapSession:
         self._protocol = protocol
         self.account = account
         self.peer = account.peer
+        self.quirks = quirks.Quirks()
+        self.place: Place | None = None
 
     @classmethod
     async def connect(cls, account: Account) -> "ImapSession":
@@ -126,20 +99,20 @@ class ImapSession:
                 "plain imap:// is for this machine only"
             )
         context = account.ssl_context or default_context()
-        literal_bytes_max = account.message_bytes_max + account.message_bytes_max // 8 + LITERAL_SLACK_BYTES
         client = ImapClient(
             account.host,
             account.port,
             context if account.tls == "implicit" else None,
-            literal_bytes_max,
+            account.literal_bytes_max,
             account.quiet_seconds,
         )
         session = cls(client.protocol, account)
         try:
             await client.wait_hello_from_server()
             if account.tls == "starttls":
-                await session._start_tls(context)
-            await session._log_in()
+                await start_tls(client.protocol, account, context)
+            await log_in(client.protocol, account)
+            await session._tell_who()
         except UnicodeError as error:
             session.close()
             raise Refused(f"{account.host!r} is no host name ({error}); check it") from error
@@ -150,6 +123,23 @@ class ImapSession:
             session.close()
             raise
         return session
+
+    async def _tell_who(self) -> None:
+        self.quirks = quirks.of_server(self.account.host, self._protocol.greeting.result(), self.capabilities)
+        if self.quirks.tells_who:
+            await self._protocol.run("ID", _WHO)
+
+    def take_place(self, place: Place) -> None:
+        """The place of this connection among all of the host; it wakes us when others wait for it."""
+        self.place = place
+        place.is_in = True
+        place.on_wanted = self._protocol.changed.set
+        place.door.suit(self.quirks.connections, self.quirks.commands_a_second)
+
+    @property
+    def is_wanted_back(self) -> bool:
+        """Whether others wait for this connection to end."""
+        return self.place is not None and self.place.is_wanted
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -164,77 +154,17 @@ class ImapSession:
         """Whether `sweep` is one command."""
         return {"LIST-EXTENDED", "LIST-STATUS"} <= self.capabilities
 
-    async def _start_tls(self, context: ssl.SSLContext) -> None:
-        if self._protocol.state != NONAUTH:
-            # RFC 9051 §11.3: who greets with PREAUTH keeps us from asking for TLS.
-            raise Refused(f"{self.peer} claims that we are logged in before TLS; somebody may be meddling")
-        answer = await self._protocol.run("STARTTLS")
-        if not answer.is_ok:
-            raise Refused(
-                f"{self.peer} does not offer STARTTLS ({shown(answer.text)}); use imaps:// if it has a TLS port"
-            )
-        await self._protocol.start_tls(context, self.account.host)
+    @property
+    def can_idle(self) -> bool:
+        return "IDLE" in self._protocol.capabilities and self.quirks.idles
 
-    async def _log_in(self) -> None:
-        if self._protocol.state != NONAUTH:
-            return
-        await self._ask_capabilities()
-        offered = self._protocol.capabilities
-        if self.account.tokens is not None:
-            await self._log_in_by_token(offered, self.account.tokens)
-            return
-        user, password = self.account.user, self.account.password
-        name, password_form = string(user, "user name"), string(password, "password")
-        self._protocol.capabilities = set()  # they change with the login
-        if "AUTH=PLAIN" in offered:
-            secret = b64encode(f"\0{user}\0{password}".encode())
-            if "SASL-IR" in offered:
-                answer = await self._protocol.run("AUTHENTICATE", b"PLAIN", secret)
-            else:
-                answer = await self._protocol.run("AUTHENTICATE", b"PLAIN", after=secret + b"\r\n")
-        elif "LOGINDISABLED" not in offered:
-            answer = await self._protocol.run("LOGIN", name, password_form)
-        else:
-            raise Refused(f"{self.peer} takes no password on this connection; use TLS, or another way to log in")
-        if not answer.is_ok:
-            said = answer.text.replace(password.encode(), b"***") if password else answer.text
-            raise of_login(self.peer, user, answer.result, said)
-        await self._be_logged_in()
-
-    async def _log_in_by_token(self, offered: Collection[str], tokens: Tokens) -> None:
-        user = self.account.user
-        name = next((one for one in ("XOAUTH2", "OAUTHBEARER") if f"AUTH={one}" in offered), "")
-        if not name:
-            raise Refused(f"{self.peer} takes no tokens (it offers neither XOAUTH2 nor OAUTHBEARER); use a password")
-        token = await tokens.access()
-        said = f"user={user}\x01auth=Bearer {token}\x01\x01"
-        if name == "OAUTHBEARER":  # RFC 7628 §3.1
-            gs2 = user.replace("=", "=3D").replace(",", "=2C")
-            said = f"n,a={gs2},\x01host={self.account.host}\x01port={self.account.port}\x01auth=Bearer {token}\x01\x01"
-        secret = b64encode(said.encode())
-        self._protocol.capabilities = set()
-        if "SASL-IR" in offered and len(secret) <= INITIAL_BYTES_MAX:
-            answer = await self._protocol.run("AUTHENTICATE", name.encode(), secret)
-        else:
-            answer = await self._protocol.run("AUTHENTICATE", name.encode(), after=secret + b"\r\n")
-        if not answer.is_ok:
-            error = of_login(self.peer, user, answer.result, answer.text.replace(token.encode(), b"***"))
-            if isinstance(error, Refused) and not tokens.refuse(token):
-                raise Unavailable(f"{self.peer} no longer takes our access token; another one is fetched", 0.0)
-            raise error
-        await self._be_logged_in()
-
-    async def _be_logged_in(self) -> None:
-        self._protocol.state = AUTH
-        if not self._protocol.capabilities:
-            await self._ask_capabilities()
-
-    async def _ask_capabilities(self) -> None:
-        if not self._protocol.capabilities:
-            await self._done("tell what it can do", self._protocol.run("CAPABILITY"))
-
-    async def _done(self, what: str, running: Awaitable[Answer]) -> Answer:
-        answer = await running
+    async def _ask(
+        self, what: str, name: str, *arguments: Argument, wanted: Collection[bytes] = (), prefix: str | None = None
+    ) -> Answer:
+        """The answer to a command that was done; `what` completes "could not …"."""
+        if self.place is not None:
+            await self.place.door.pace()
+        answer = await self._protocol.run(name, *arguments, wanted=wanted, prefix=prefix)
         if not answer.is_ok:
             raise of_command(self.peer, what, answer.text)
         return answer
@@ -246,7 +176,7 @@ class ImapSession:
         arguments: list[Argument] = [b'""', b'"*"']
         if {"SPECIAL-USE", "LIST-EXTENDED"} <= self.capabilities:
             arguments += [b"RETURN", b"(SPECIAL-USE)"]
-        answer = await self._done("list folders", self._protocol.run("LIST", *arguments, wanted=(b"LIST",)))
+        answer = await self._ask("list folders", "LIST", *arguments, wanted=(b"LIST",))
         listed = [read_list(response, self.peer) for response in answer.responses[:FOLDERS_MAX]]
         return [one for one in listed if one is not None]
 
@@ -256,8 +186,7 @@ class ImapSession:
         if self.sweeps_at_once:
             use = b"SPECIAL-USE " if "SPECIAL-USE" in self.capabilities else b""
             arguments: list[Argument] = [b'""', b'"*"', b"RETURN", b"(%sSTATUS %s)" % (use, _STATUS_ITEMS)]
-            running = self._protocol.run("LIST", *arguments, wanted=(b"LIST", b"STATUS"))
-            answer = await self._done("list folders", running)
+            answer = await self._ask("list folders", "LIST", *arguments, wanted=(b"LIST", b"STATUS"))
             responses = answer.responses[: 2 * FOLDERS_MAX]
             listed = [read_list(one, self.peer) for one in responses if kind_of(one) == b"LIST"]
             told = [read_status(one, self.peer) for one in responses if kind_of(one) == b"STATUS"]
@@ -269,8 +198,8 @@ class ImapSession:
         return found, statuses
 
     async def _status(self, raw: bytes) -> list[FolderStatus]:
-        running = self._protocol.run("STATUS", string(raw, "folder name"), _STATUS_ITEMS, wanted=(b"STATUS",))
-        answer = await self._done(f"tell the state of the folder {decode_name(raw)!r}", running)
+        what = f"tell the state of the folder {decode_name(raw)!r}"
+        answer = await self._ask(what, "STATUS", string(raw, "folder name"), _STATUS_ITEMS, wanted=(b"STATUS",))
         told = [read_status(response, self.peer) for response in answer.responses]
         return [one for one in told if one is not None]
 
@@ -281,7 +210,7 @@ class ImapSession:
             self._protocol.state = AUTH  # RFC 9051 §6.3.2: should it fail, none is open
         wanted = (b"OK", b"EXISTS", b"FLAGS", b"RECENT")
         what = f"open the folder {decode_name(raw)!r}"
-        answer = await self._done(what, self._protocol.run("EXAMINE", string(raw, "folder name"), wanted=wanted))
+        answer = await self._ask(what, "EXAMINE", string(raw, "folder name"), wanted=wanted)
         self._protocol.state = SELECTED
         return read_state(answer.responses)
 
@@ -294,28 +223,33 @@ class ImapSession:
         arguments: list[Argument] = [b"UID", uids.encode("ascii")]
         if since is not None:
             arguments += [b"SINCE", search_date(since)]
-        running = self._protocol.run("SEARCH", *arguments, wanted=(b"SEARCH",), prefix="UID")
-        answer = await self._done("search for mails", running)
+        answer = await self._ask("search for mails", "SEARCH", *arguments, wanted=(b"SEARCH",), prefix="UID")
         return read_search(answer.responses)
+
+    @property
+    def _names(self) -> bytes:
+        """What to ask for where the server names mails and conversations: RFC 8474, Google."""
+        standard = b" EMAILID THREADID" if "OBJECTID" in self.capabilities else b""
+        return standard + (b" X-GM-MSGID X-GM-THRID X-GM-LABELS" if "X-GM-EXT-1" in self.capabilities else b"")
 
     async def sizes(self, uids: Iterable[int]) -> list[Fetched]:
         """The sizes and dates of those of these mails that are still there, ascending."""
-        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE)")
+        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE%s)" % self._names)
 
     async def heads(self, uids: Iterable[int]) -> list[Fetched]:
         """The headers of those of these mails that are still there, ascending."""
-        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS BODY.PEEK[HEADER])")
+        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS%s BODY.PEEK[HEADER])" % self._names)
 
     async def fetch(self, uids: Iterable[int], bytes_max: int | None = None) -> list[Fetched]:
         """These mails as far as they are still there, ascending; of each only the first `bytes_max` bytes if given."""
         part = b"" if bytes_max is None else b"<0.%d>" % bytes_max
-        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS BODY.PEEK[]%s)" % part)
+        return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS%s BODY.PEEK[]%s)" % (self._names, part))
 
     async def _fetch(self, uids: Iterable[int], items: bytes) -> list[Fetched]:
         found: dict[int, Fetched] = {}
         for uid_set, asked in uid_sets(uids):
-            running = self._protocol.run("FETCH", uid_set, items, wanted=(b"FETCH",), prefix="UID")
-            answer = await self._done(f"fetch {len(asked)} mails", running)
+            what = f"fetch {len(asked)} mails"
+            answer = await self._ask(what, "FETCH", uid_set, items, wanted=(b"FETCH",), prefix="UID")
             wanted = set(asked)
             for response in answer.responses:
                 one = read_mail(response, self.peer)
@@ -326,10 +260,16 @@ class ImapSession:
     # Waiting --------------------------------------------------------------------------------------------------------
 
     async def idle(self, seconds: float) -> bool | None:
-        """Waits for news of the open folder, at most `seconds`: whether something changed; None: no IDLE here."""
-        if "IDLE" not in self._protocol.capabilities:
+        """Waits for news of the open folder, at most `seconds`: whether something changed; None: no IDLE here. Ends too
+        when others want this connection."""
+        if not self.can_idle:
             return None
-        return await self._protocol.idle(min(seconds, IDLE_SECONDS_MAX))
+        return await self._protocol.idle(min(seconds, self.quirks.idle_seconds))
+
+    @property
+    def was_deaf(self) -> bool:
+        """Whether the last IDLE was told of mail only as it ended, after its whole time."""
+        return self._protocol.was_deaf
 
     def take_changes(self) -> bool:
         """Whether mails may have come since the last call, as told by the server unasked."""
@@ -339,7 +279,10 @@ class ImapSession:
         """Asks to be told of news in every folder (RFC 5465); whether the server will. They come while we idle."""
         if "NOTIFY" not in self.capabilities:
             return False
-        return (await self._protocol.run("NOTIFY", b"SET", _EVENTS)).is_ok
+        answer = await self._protocol.run("NOTIFY", b"SET", _EVENTS)
+        if not answer.is_ok and (slow := throttling(self.peer, answer.text)) is not None:
+            raise slow
+        return answer.is_ok
 
     def take_news(self) -> News:
         """What the server has told of folders since the last call."""
@@ -352,7 +295,10 @@ class ImapSession:
 
     async def noop(self) -> None:
         """Shows that we are alive, and hears the news."""
-        await self._done("answer", self._protocol.run("NOOP"))
+        if self.quirks.noop_counts:
+            await self._ask("answer", "NOOP")
+        else:
+            await self._status(b"INBOX")
 
     async def logout(self) -> None:
         """Says good-bye; never fails."""

@@ -23,8 +23,8 @@ from aiosmtplib.errors import (
 )
 
 from connectors.base import ConnectorError, Refused, Unavailable
+from connectors.mail.account import default_context, is_loopback
 from connectors.mail.refusals import of_connection
-from connectors.mail.session import default_context, is_loopback
 
 CONNECT_SECONDS = 15.0
 WORDS_CHARS_MAX = 200

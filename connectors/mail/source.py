@@ -25,13 +25,14 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from connectors.base import ConnectorError, Intake, Refused, Unavailable
+from connectors.mail.account import Account, Tls
 from connectors.mail.answers import Listed
 from connectors.mail.budget import KEY, Budget
 from connectors.mail.folders import DEFAULT, Folder, choose
 from connectors.mail.protocol import QUIET_SECONDS
 from connectors.mail.refusals import NotDone
 from connectors.mail.rounds import SWEEP_SECONDS, Board, Pace, Progress, Rounds
-from connectors.mail.session import Account, ImapSession, Tls, opened
+from connectors.mail.session import ImapSession, opened
 from connectors.mail.strikes import Strikes
 from connectors.mail.survey import FolderSurvey, Surveyor
 from connectors.mail.sync import FolderSync
@@ -58,6 +59,7 @@ class MailboxSettings:
     poll_seconds: float = 120.0
     message_bytes_max: int = 50_000_000
     headers_only: bool = False
+    handled_elsewhere: bool = False  # people read it in another program, whose \Seen is followed
     junk_of_contacts: bool = False  # mail of known contacts is read from the folder of junk
     bytes_a_day: int = 2_000_000_000
     connections: int = 3
@@ -182,6 +184,7 @@ class ImapSource:
                 progress,
                 settings.headers_only,
                 contacts_only=settings.junk_of_contacts and folder.role == "junk",
+                handled_elsewhere=settings.handled_elsewhere,
             )
 
         board = Board(intake, self._budget, make)

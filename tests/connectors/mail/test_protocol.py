@@ -10,6 +10,7 @@ from connectors.base import Unavailable
 from connectors.mail.arguments import Literal
 from connectors.mail.client import ImapClient
 from connectors.mail.protocol import UNSOLICITED_MAX, ImapProtocol, kind_of
+from connectors.mail.refusals import TooMany
 from connectors.mail.responses import Garbled, Response
 from tests.fakes.imap_script import CLOSE, OK, Book, ImapScript
 
@@ -32,7 +33,8 @@ async def connected(
 @pytest.mark.parametrize(
     ("greeting", "error", "words"),
     [
-        (b"* BYE too many connections\r\n" + CLOSE, Unavailable, "refuses the connection: too many connections"),
+        (b"* BYE too many connections\r\n" + CLOSE, TooMany, "no more connections from this machine: too many"),
+        (b"* BYE back in an hour\r\n" + CLOSE, Unavailable, "refuses the connection: back in an hour"),
         (b"220 smtp.example.org ESMTP\r\n", Garbled, "does not greet as an IMAP server"),
         (b"SSH-2.0-OpenSSH_9\r\n", Garbled, "does not greet as an IMAP server"),
         (b"\x15\x03\x01\x00\x02\x02\x46" * 3 + b"\n", Garbled, "check host and port"),

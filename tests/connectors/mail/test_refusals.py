@@ -6,7 +6,7 @@ import ssl
 import pytest
 
 from connectors.base import ConnectorError, Refused, Unavailable
-from connectors.mail.refusals import NotDone, of_command, of_connection, of_login
+from connectors.mail.refusals import NotDone, TooMany, of_command, of_connection, of_farewell, of_greeting, of_login
 
 PEER, HOST = "imap.example.org:993", "imap.example.org"
 
@@ -22,10 +22,34 @@ PEER, HOST = "imap.example.org:993", "imap.example.org"
         ("NO", b"Temporary authentication failure.", Unavailable, "unreachable", "for now"),
         ("NO", b"Internal error occurred", Unavailable, "unreachable", "for now"),
         ("NO", b"User is authenticated but not connected.", Unavailable, "unreachable", "for now"),
-        ("NO", b"[LIMIT] Too many connections", Unavailable, "throttled", "slow down"),
-        ("NO", b"Too many simultaneous connections. (Failure)", Unavailable, "throttled", "slow down"),
+        ("NO", b"[UNAVAILABLE] Temporary authentication failure. [imap:2026-11-25]", Unavailable, "unreachable", "for now"),
+        ("NO", b"[AUTHENTICATIONFAILED] Temporary system problem", Unavailable, "unreachable", "for now"),
+        ("NO", b"[AUTHENTICATIONFAILED] Invalid credentials, please try again", Refused, "needs_reauth", "check user"),
+        ("NO", b"[AUTHENTICATIONFAILED] Backend says no", Refused, "needs_reauth", "check user"),
+        ("NO", b"[EXPIRED] your password is too old", Refused, "needs_reauth", "check user"),
+        ("NO", b"[ALERT] Invalid credentials (Failure)", Refused, "needs_reauth", "check user"),
+        ("NO", b"[SERVERBUG] LOGIN Server error - Please try again", Unavailable, "unreachable", "for now"),
+        ("NO", b"System is down for maintenance", Unavailable, "unreachable", "for now"),
+        ("NO", b"Service temporarily unavailable", Unavailable, "unreachable", "for now"),
+        ("NO", b"Server is starting up", Unavailable, "unreachable", "for now"),
+        ("BAD", b"User is authenticated but not connected.", Unavailable, "unreachable", "for now"),
+        ("NO", b"[CONTACTADMIN] ask us", Refused, "misconfigured", "administrator"),
+        ("NO", b"[AUTHORIZATIONFAILED] not for you", Refused, "misconfigured", "administrator"),
+        ("NO", b"[ALERT] Your account is not enabled for IMAP use.", Refused, "misconfigured", "switch on IMAP"),
+        ("NO", b"[AUTHENTICATIONFAILED] AUTHENTICATE This user does not have access rights to this service",
+         Refused, "misconfigured", "switch on IMAP"),
+        ("NO", b"[LIMIT] Too many connections", TooMany, "throttled", "to this account"),
+        ("NO", b"Too many simultaneous connections. (Failure)", TooMany, "throttled", "to this account"),
+        ("NO", b"Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+         TooMany, "throttled", "to this account"),
+        ("NO", b"Too many connections from your IP", TooMany, "throttled", "from this machine"),
+        ("NO", b"[INUSE] mailbox is locked by another session", TooMany, "throttled", "to this account"),
+        ("NO", b"[LIMIT] LOGIN Rate limit hit", Unavailable, "throttled", "slow down"),
+        ("NO", b"[AUTHENTICATIONFAILED] Too many failed login attempts", Unavailable, "throttled", "slow down"),
+        ("NO", b"Too many login failures, try again later", Unavailable, "throttled", "slow down"),
+        ("BAD", b"Request is throttled. Suggested Backoff Time: 5000 milliseconds", Unavailable, "throttled", "slow"),
     ],
-)
+)  # fmt: skip
 def test_refused_logins(result: str, said: bytes, kind: type[ConnectorError], state: str, words: str) -> None:
     error = of_login(PEER, "anna@example.org", result, said)
 
@@ -54,6 +78,37 @@ def test_refused_commands(said: bytes, kind: type[Unavailable], state: str, retr
 
     assert type(error) is kind
     assert (error.state, error.retry_after) == (state, retry_after)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "state", "retry_after"),
+    [
+        (b"Too many connections", TooMany, "throttled", None),
+        (b"[UNAVAILABLE] Maximum number of connections from this address", TooMany, "throttled", None),
+        (b"[THROTTLED] not now", Unavailable, "throttled", None),
+        (b"Server shutting down.", Unavailable, "unreachable", None),
+        (b"", Unavailable, "unreachable", None),
+    ],
+)
+def test_refused_connections(said: bytes, kind: type[Unavailable], state: str, retry_after: float | None) -> None:
+    error = of_greeting(PEER, said)
+
+    assert (type(error), error.state, error.retry_after) == (kind, state, retry_after)
+    assert getattr(error, "of_host", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "state", "retry_after"),
+    [
+        (b"Session invalidated - AccessTokenExpired", "unreachable", None),
+        (b"Request is throttled. Suggested Backoff Time: 92415 milliseconds", "throttled", 92.415),
+        (b"[OVERQUOTA] so much for today", "throttled", None),
+    ],
+)
+def test_sessions_that_a_server_ends(said: bytes, state: str, retry_after: float | None) -> None:
+    error = of_farewell(PEER, said)
+
+    assert (error.state, error.retry_after) == (state, retry_after)
 
 
 def verification(code: int) -> ssl.SSLCertVerificationError:

@@ -12,8 +12,9 @@ import pytest
 import trustme
 
 from connectors.base import ConnectorError, Refused, Unavailable
+from connectors.mail.account import Account, Tls, is_loopback
 from connectors.mail.refusals import NotDone
-from connectors.mail.session import Account, ImapSession, Tls, is_loopback, opened
+from connectors.mail.session import ImapSession, opened
 from connectors.oauth import OAuthSettings, Tokens
 from tests.fakes.imap_script import CLOSE, NO, OK, Book, ImapScript, folder, mails
 from tests.fakes.token_endpoint import running_endpoint

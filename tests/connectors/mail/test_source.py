@@ -13,7 +13,7 @@ import trustme
 import uvloop
 
 from connectors.base import ConnectorError, Refused, Source, Unavailable
-from connectors.mail.session import Tls
+from connectors.mail.account import Tls
 from connectors.mail.source import ImapSource, MailboxSettings
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.dovecot import PASSWORD, Dovecot, free_ports, running_dovecot

@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from connectors.base import Refused
+from connectors.mail.account import Account as Login
 from connectors.mail.arguments import encode_name
 from connectors.mail.folders import choose
-from connectors.mail.session import Account as Login
 from connectors.mail.session import opened
 from daemon.demo.imap_server import ImapServer
 from daemon.demo.imap_store import Account

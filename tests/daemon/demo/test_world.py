@@ -10,7 +10,8 @@ import pytest
 
 from config.load import loads
 from connectors.base import WebhookRequest
-from connectors.mail.session import Account, opened
+from connectors.mail.account import Account
+from connectors.mail.session import opened
 from connectors.mail.source import ImapSource, MailboxSettings
 from connectors.telephony.generic import Generic, GenericSettings
 from daemon.demo.people import LINE_SALES, LINE_SERVICE
