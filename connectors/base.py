@@ -124,11 +124,18 @@ class Intake(Protocol):
     async def mails_among(self, identities: Sequence[bytes]) -> set[bytes]:
         """Those of these mails (`interactions.admission.mail_identity`) that we have, from wherever."""
 
+    async def same(self, mails: Sequence[Likeness]) -> list[Likeness]:
+        """Those of these mails that lie at another place of this mailbox already, by what the server calls them."""
+
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         """Those of these mails that lie at another place of this mailbox already."""
 
-    async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
-        """All mails of a folder that we have, with their INTERNALDATE."""
+    async def placed(self, folder: str, uidvalidity: int, above: int = 0) -> Sequence[int]:
+        """The UIDs of the mails of a folder that we have, ascending, from the first above one; a page of them, none at
+        the end."""
+
+    async def arrived(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, datetime]:
+        """The INTERNALDATE of these mails of a folder, of those that we have."""
 
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
         """These UIDs mean other mails from now on."""
@@ -139,6 +146,16 @@ class Intake(Protocol):
     async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
         """A folder was compared with the server: of the mails that we have these are gone and the others there, and so
         many were missing with us and have been read now."""
+
+    @property
+    def follows_review(self) -> bool:
+        """Whether what people have read elsewhere is of any interest: the flags of review may be switched off."""
+
+    async def seen(self, folder: str, uidvalidity: int, seen: Mapping[int, bool]) -> None:
+        """Which mails of a folder have been read in another program, as the server has it now."""
+
+    async def vanished(self, folder: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]) -> None:
+        """No mail of the folder has a UID from first to last of these ranges any more."""
 
     async def accept(self, batch: Batch) -> Accepted:
         """Commits the batch. Returns only after the commit: this is the back-pressure."""

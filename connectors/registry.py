@@ -145,6 +145,7 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             bytes_a_day=table.bytes_a_day,
             junk_of_contacts=table.junk == "known_contacts",
             headers_only=table.privacy == "headers_only",
+            handled_elsewhere=table.handled_elsewhere,
             connections=table.connections,
             ssl_context=_context(table),
         )

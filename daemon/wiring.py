@@ -43,6 +43,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         never_log=NeverLog(settings.mail.never_log),
         auth_servers=frozenset(settings.mail.auth_servers),
         unproved_claims=settings.mail.unproved == "claims",
+        review_flags=settings.features.review_flags,
     )
 
 

@@ -6,6 +6,8 @@ Direction of a mail, by whose addresses stand where (own: a mailbox, alias or li
     From own, all recipients own       internal
     otherwise                          incoming, to review; automatic answers and bounces are born reviewed
 
+In a mailbox that is handled in another program every mail is born reviewed; later what is read there decides.
+
 Where a From without proof is only a claim (`unproved`), one from own that was not found in Sent comes in like any other.
 
 `occurred_at` of a mail is its Date, held within 7 days before and 1 day after the moment the server received it.
@@ -178,7 +180,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
     author = sender[0].contact_id if from_ours and sender[0].contact_kind is ContactKind.USER else None
     candidates = [author, *(one.responsible_id for one in sender), ours.default]
     automatic = "auto_reply" in mail.marks or "bounce" in mail.marks
-    reviewed = direction is Direction.OUTGOING or automatic
+    reviewed = direction is Direction.OUTGOING or automatic or read.arrival.handled_elsewhere
     marks = [*mail.marks]
     if read.arrival.size > len(read.arrival.raw):  # the rest was left on the server
         marks += ["truncated", "oversized"]

@@ -24,12 +24,18 @@ class Location:
 @dataclass(frozen=True, slots=True)
 class Likeness:
     """What tells a mail from others without its text: its size, its INTERNALDATE and a digest of its headers as
-    `head_digest` makes it (empty: any). The same at two places of a mailbox, it is one mail."""
+    `head_digest` makes it (empty: any), or in place of that its identity (`admission.mail_identity`; empty: unknown); or
+    its size and what the server calls it wherever it lies. The same at two places of a mailbox, it is one mail. The rest
+    is as in `MailArrived`."""
 
     location: Location
     size: int
     received_at: datetime
     head_sha256: bytes = b""
+    mail_id: str | None = None
+    thread_id: str | None = None
+    labels: tuple[str, ...] = ()
+    identity: bytes = b""
 
 
 def head_digest(raw: bytes) -> bytes:
@@ -46,7 +52,8 @@ class MailArrived:
     (`sent`, `junk`, `archive`, `all`, …) or empty. `seen` is the server's \\Seen flag, which we never change. `size` is
     what the server says; larger than `raw`, the mail was cut at the mailbox's limit. `mail_id` is what the server calls
     this mail wherever it lies (EMAILID, X-GM-MSGID), `thread_id` its conversation (THREADID, X-GM-THRID): opaque, and of
-    meaning within `source` only; None where the server tells none."""
+    meaning within `source` only; None where the server tells none. `labels` are Google's. `handled_elsewhere`: people
+    read this mailbox in another program, where `seen` says what they have read."""
 
     source: str
     location: Location
@@ -57,6 +64,8 @@ class MailArrived:
     size: int = 0
     mail_id: str | None = None
     thread_id: str | None = None
+    labels: tuple[str, ...] = ()
+    handled_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

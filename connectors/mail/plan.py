@@ -17,8 +17,13 @@ told apart by their content, but skipping would.
     UIDVALIDITY missing     the same state, but never saved: after a restart the UIDs might be others
     `since` moved back      the history is gone through again; what is known is not fetched
     checkpoint unreadable   as none
+
+`first_uid` is that moment of first sight: mails above it came while we were looking, whatever day they bear. `modseq`
+says up to which change (RFC 7162) we have followed what becomes of mails that we know, and `flags` whether their flags
+were followed too; 0 is none. New mail is never looked for by it: a mail may get a number below one that we have seen.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -27,7 +32,7 @@ from types import MappingProxyType
 from connectors.base import BATCH_BYTES_MAX, BATCH_COUNT_MAX
 from connectors.mail.answers import Fetched, FolderState
 from connectors.mail.arguments import UID_MAX
-from interactions.records import Json
+from interactions.records import Json, JsonValue
 
 EARLIEST = date.min
 # Of a mail above the mailbox's limit only the beginning is fetched: headers, and the text of nearly every mail.
@@ -46,6 +51,9 @@ class Cursor:
     backfill_uid: int
     done: bool
     since: date
+    first_uid: int = UID_MAX
+    modseq: int = 0
+    flags: bool = False
 
     def saved(self) -> Json:
         """As a checkpoint."""
@@ -55,6 +63,9 @@ class Cursor:
             "backfill_uid": self.backfill_uid,
             "done": self.done,
             "since": self.since.isoformat(),
+            "first_uid": self.first_uid,
+            "modseq": self.modseq,
+            "flags": self.flags,
         }
 
 
@@ -69,19 +80,30 @@ def load(saved: Json | None) -> Cursor | None:
     whole = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and 0 <= n <= UID_MAX + 1]
     if len(whole) != len(numbers) or whole[0] == 0:
         return None
+    # Of checkpoints before these were kept: nothing is known to have come after first sight, nothing was followed.
+    first_uid, modseq = (_whole(saved.get(key)) for key in ("first_uid", "modseq"))
+    first_uid, flags = whole[1] if first_uid is None else first_uid, saved.get("flags") is True
     try:
-        return Cursor(whole[0], whole[1], whole[2], done, date.fromisoformat(since))
+        return Cursor(whole[0], whole[1], whole[2], done, date.fromisoformat(since), first_uid, modseq or 0, flags)
     except ValueError:
         return None
+
+
+def _whole(value: JsonValue) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def begin(before: Cursor | None, state: FolderState, highest_uid: int, since: date | None) -> Cursor:
     """The cursor to go on with. `highest_uid` is the highest UID in the folder, or UIDNEXT - 1."""
     first_day = since or EARLIEST
     if before is None or before.uidvalidity != state.uidvalidity:
-        return Cursor(state.uidvalidity, highest_uid, highest_uid + 1, False, first_day)
+        # What is read from now on is read with its flags; of what is recognised, older ones are known, and looked at.
+        modseq = state.highestmodseq or 0 if before is None else 0
+        return Cursor(
+            state.uidvalidity, highest_uid, highest_uid + 1, False, first_day, highest_uid, modseq, flags=modseq > 0
+        )
     if first_day < before.since:
-        return Cursor(before.uidvalidity, before.live_uid, before.live_uid + 1, False, first_day)
+        return replace(before, backfill_uid=before.live_uid + 1, done=False, since=first_day)
     return before
 
 
@@ -92,7 +114,10 @@ def is_rewound(before: Cursor, state: FolderState) -> bool:
 
 def rewound(before: Cursor, uidnext: int) -> Cursor:
     """The cursor once the numbers from `uidnext` on mean other mails."""
-    return replace(before, live_uid=uidnext - 1, backfill_uid=min(before.backfill_uid, uidnext))
+    first_uid = min(before.first_uid, uidnext - 1)
+    return replace(
+        before, live_uid=uidnext - 1, backfill_uid=min(before.backfill_uid, uidnext), first_uid=first_uid, modseq=0
+    )
 
 
 def is_same_generation(before: Cursor | None, state: FolderState) -> bool:
@@ -116,6 +141,12 @@ def new_uids(cursor: Cursor, found: Iterable[int]) -> list[int]:
 def old_uids(cursor: Cursor, found: Iterable[int]) -> list[int]:
     """History still to read in the answer to a search since the first day, newest first."""
     return sorted({uid for uid in found if uid < cursor.backfill_uid}, reverse=True)
+
+
+def holds(uids: Sequence[int], uid: int) -> bool:
+    """Whether a UID is among these, which ascend."""
+    at = bisect_left(uids, uid)
+    return at < len(uids) and uids[at] == uid
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +206,10 @@ def _limit(size: int | None, struck: int, message_bytes_max: int) -> int | None:
 
 def after_new(cursor: Cursor, last: int) -> Cursor:
     """The cursor once live mail up to `last` is finished."""
-    return Cursor(cursor.uidvalidity, max(cursor.live_uid, last), cursor.backfill_uid, cursor.done, cursor.since)
+    return replace(cursor, live_uid=max(cursor.live_uid, last))
 
 
 def after_old(cursor: Cursor, last: int | None) -> Cursor:
     """The cursor once history down to `last` is finished; None: all of it."""
     lowest = cursor.backfill_uid if last is None else min(cursor.backfill_uid, last)
-    return Cursor(cursor.uidvalidity, cursor.live_uid, lowest, cursor.done or last is None, cursor.since)
+    return replace(cursor, backfill_uid=lowest, done=cursor.done or last is None)

@@ -46,7 +46,7 @@ _NEWS = (b"EXISTS", b"EXPUNGE", b"FETCH", b"VANISHED")
 _NOTICES = (b"STATUS", b"LIST")
 _OVERFLOW = b"* OK [NOTIFICATIONOVERFLOW]"  # the server stopped telling: RFC 5465 §5.8
 # Commands that aioimaplib does not know, and when they make sense.
-_MORE_STATES = {"NOTIFY": (AUTH, SELECTED)}
+_MORE_STATES = {"NOTIFY": (AUTH, SELECTED), "XLIST": (AUTH, SELECTED)}
 
 
 @dataclass(slots=True)

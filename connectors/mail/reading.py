@@ -19,7 +19,7 @@ from connectors.base import Batch, Checkpoint, Intake, Unavailable
 from connectors.mail.answers import Fetched
 from connectors.mail.budget import Budget
 from connectors.mail.folders import Folder
-from connectors.mail.heads import recognised, unwanted
+from connectors.mail.heads import hidden, recognised, unwanted
 from connectors.mail.plan import Cursor, Portion, after_old, portions
 from connectors.mail.refusals import NotDone
 from connectors.mail.session import ImapSession
@@ -42,6 +42,7 @@ class Reader:
         budget: Budget,
         headers_only: bool = False,
         contacts_only: bool = False,
+        handled_elsewhere: bool = False,
     ) -> None:
         self.folder = folder
         self.cursor: Cursor | None = None
@@ -52,6 +53,7 @@ class Reader:
         self._budget = budget
         self._headers_only = headers_only
         self._contacts_only = contacts_only
+        self._handled_elsewhere = handled_elsewhere
 
     def now(self) -> Cursor:
         """The cursor of the folder, which is open."""
@@ -84,7 +86,10 @@ class Reader:
         latter there are."""
         name, uidvalidity = self.folder.name, self.now().uidvalidity
         with self._striking([one.uid for one in there]):
-            out = await unwanted(session, self._intake, name, uidvalidity, there, self._contacts_only)
+            out = hidden(self.folder, uidvalidity, there)
+            decided = {one.uid for one in out}
+            shown = [one for one in there if one.uid not in decided]
+            out += await unwanted(session, self._intake, name, uidvalidity, shown, self._contacts_only)
             decided = {one.uid for one in out}
             rest = [one for one in there if one.uid not in decided]
             again = await recognised(session, self._intake, name, uidvalidity, rest)
@@ -169,6 +174,10 @@ class Reader:
             raw=raw,
             received_at=mail.internal_date,
             seen="\\seen" in (mail.flags or ()),
-            folder_role=self.folder.role,
+            folder_role=self.folder.role_with(mail.labels),
             size=known_bytes,
+            mail_id=mail.mail_id,
+            thread_id=mail.thread_id,
+            labels=tuple(sorted(mail.labels or ())),
+            handled_elsewhere=self._handled_elsewhere,
         )

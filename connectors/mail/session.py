@@ -10,7 +10,7 @@ RFC822.SIZE) are None. ENVELOPE and BODYSTRUCTURE are not asked for: servers bui
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,6 +30,7 @@ from connectors.mail.answers import (
     read_search,
     read_state,
     read_status,
+    read_vanished,
 )
 from connectors.mail.arguments import Argument, decode_name, search_date, string, uid_sets
 from connectors.mail.client import ImapClient
@@ -89,6 +90,7 @@ class ImapSession:
         self.peer = account.peer
         self.quirks = quirks.Quirks()
         self.place: Place | None = None
+        self.tells_vanished = False
 
     @classmethod
     async def connect(cls, account: Account) -> "ImapSession":
@@ -113,6 +115,7 @@ class ImapSession:
                 await start_tls(client.protocol, account, context)
             await log_in(client.protocol, account)
             await session._tell_who()
+            await session._enable()
         except UnicodeError as error:
             session.close()
             raise Refused(f"{account.host!r} is no host name ({error}); check it") from error
@@ -128,6 +131,11 @@ class ImapSession:
         self.quirks = quirks.of_server(self.account.host, self._protocol.greeting.result(), self.capabilities)
         if self.quirks.tells_who:
             await self._protocol.run("ID", _WHO)
+
+    async def _enable(self) -> None:
+        """Has mails that vanish told by UID from now on (RFC 7162 §3.2.3); only possible before a folder is opened."""
+        if {"ENABLE", "QRESYNC"} <= self.capabilities:
+            self.tells_vanished = (await self._protocol.run("ENABLE", b"QRESYNC")).is_ok
 
     def take_place(self, place: Place) -> None:
         """The place of this connection among all of the host; it wakes us when others wait for it."""
@@ -176,7 +184,9 @@ class ImapSession:
         arguments: list[Argument] = [b'""', b'"*"']
         if {"SPECIAL-USE", "LIST-EXTENDED"} <= self.capabilities:
             arguments += [b"RETURN", b"(SPECIAL-USE)"]
-        answer = await self._ask("list folders", "LIST", *arguments, wanted=(b"LIST",))
+        is_old = "XLIST" in self.capabilities and "SPECIAL-USE" not in self.capabilities  # Google's, before RFC 6154
+        name = "XLIST" if is_old else "LIST"
+        answer = await self._ask("list folders", name, *arguments, wanted=(name.encode(),))
         listed = [read_list(response, self.peer) for response in answer.responses[:FOLDERS_MAX]]
         return [one for one in listed if one is not None]
 
@@ -244,6 +254,29 @@ class ImapSession:
         """These mails as far as they are still there, ascending; of each only the first `bytes_max` bytes if given."""
         part = b"" if bytes_max is None else b"<0.%d>" % bytes_max
         return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS%s BODY.PEEK[]%s)" % (self._names, part))
+
+    async def flags(self, uids: Iterable[int]) -> list[Fetched]:
+        """The flags of those of these mails that are still there, ascending."""
+        return await self._fetch(uids, b"(UID FLAGS)")
+
+    async def changed_uids(self, last: int, modseq: int) -> Sequence[int]:
+        """The UIDs up to the last one whose mails have changed since a MODSEQ, ascending."""
+        arguments = [b"UID", b"1:%d" % last, b"MODSEQ", b"%d" % (modseq + 1)]
+        answer = await self._ask("search for changes", "SEARCH", *arguments, wanted=(b"SEARCH",), prefix="UID")
+        return read_search(answer.responses)
+
+    async def changes(self, last: int, modseq: int, flags: bool) -> tuple[list[Fetched], list[tuple[int, int]]]:
+        """The mails with UIDs up to the last one that have changed since a MODSEQ, with their flags if wanted; and first
+        and last UIDs of what has vanished since, where the server tells (`tells_vanished`)."""
+        items = b"(UID FLAGS)" if flags else b"(UID)"
+        since = b"(CHANGEDSINCE %d%s)" % (modseq, b" VANISHED" if self.tells_vanished else b"")
+        wanted = (b"FETCH", b"VANISHED")
+        answer = await self._ask(
+            "tell what changed", "FETCH", b"1:%d" % last, items, since, wanted=wanted, prefix="UID"
+        )
+        gone = [ends for one in answer.responses if kind_of(one) == b"VANISHED" for ends in read_vanished(one)]
+        told = [read_mail(one, self.peer) for one in answer.responses if kind_of(one) == b"FETCH"]
+        return [one for one in told if one is not None and one.uid <= last], gone
 
     async def _fetch(self, uids: Iterable[int], items: bytes) -> list[Fetched]:
         found: dict[int, Fetched] = {}

@@ -16,18 +16,20 @@ soon after mails have vanished from it.
 
 How it fails. A command that fails raises, and nothing moves.
 
-Limits: changes of flags are not followed. The audit finds no mail from before `since` that was put into the folder after
-its first reading and then missed.
+What becomes of mails that we know is followed at every turn (`changes`): read in another program, gone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
+from array import array
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
 
 from connectors.base import BATCH_COUNT_MAX, Intake
 from connectors.mail.answers import FolderState, FolderStatus
 from connectors.mail.arguments import UID_MAX
 from connectors.mail.budget import Budget
+from connectors.mail.changes import Follower
 from connectors.mail.folders import Folder
 from connectors.mail.plan import (
     EARLIEST,
@@ -35,6 +37,7 @@ from connectors.mail.plan import (
     after_new,
     after_old,
     begin,
+    holds,
     is_rewound,
     is_same_generation,
     load,
@@ -52,6 +55,8 @@ AUDIT_SECONDS = 6 * 3600.0
 AUDIT_AGAIN_SECONDS_MAX = 300.0
 AUDITED_IN_A_SECOND = 1000
 CHECKED_COUNT = 50  # newest mails that an audit looks at one by one
+CHECKED_AMONG = 1000  # newest UIDs
+COMPARED_COUNT = 50_000  # at once
 
 
 class FolderSync:
@@ -70,6 +75,7 @@ class FolderSync:
         progress: Callable[[], Awaitable[None]],
         headers_only: bool = False,
         contacts_only: bool = False,
+        handled_elsewhere: bool = False,
     ) -> None:
         self.folder = folder
         self.total = 0
@@ -79,7 +85,10 @@ class FolderSync:
         self._since = since
         self._budget = budget
         self._progress = progress
-        self._reader = Reader(source, folder, intake, message_bytes_max, strikes, budget, headers_only, contacts_only)
+        self._reader = Reader(
+            source, folder, intake, message_bytes_max, strikes, budget, headers_only, contacts_only, handled_elsewhere
+        )
+        self._follower = Follower(folder.name, intake, handled_elsewhere)
         self._audited_at: float | None = None
         self._audit_at = 0.0
         self._there = 0  # at least so many mails, unless some have vanished
@@ -126,6 +135,7 @@ class FolderSync:
         if may_have_new(cursor, state) or (self.is_audited and state.exists > self._there):
             await self.read_new(session)
         self._seen = state
+        await self._follow(session, state)
         self._notice_vanished(state)
         history = await self._search_old(session, cursor)
         self.total = max(self.total, self.done + len(history))
@@ -139,6 +149,14 @@ class FolderSync:
                 await self.read_new(session)
         if not history and not self.is_up_to_date:
             await self._reader.accept([], after_old(self._reader.now(), None), is_history=True)
+
+    async def _follow(self, session: ImapSession, state: FolderState) -> None:
+        """Takes up what became of mails that we know."""
+        followed, is_all_gone_told = await self._follower.follow(session, self._reader.now(), state)
+        if followed != self._reader.now():
+            await self._reader.accept([], followed, is_history=False)
+        if is_all_gone_told:
+            self._there = min(self._there, state.exists)
 
     async def read_new(self, session: ImapSession) -> None:
         """Reads what is above the cursor, in the folder that is open."""
@@ -158,34 +176,56 @@ class FolderSync:
             there = await session.uid_search("1:*") if state.exists else []
             if there and there[-1] > cursor.live_uid:  # just come, or UIDNEXT is wrong
                 await self.read_new(session)
-            ours = await self._intake.placed(self.folder.name, cursor.uidvalidity)
-            if await self._is_other(session, there, ours):
+            if await self._is_other(session, there):
                 await self._start_anew(session, state)
                 return
-            repaired = await self._repair(session, there, set(ours))
+            missing, gone = await self._compare(there)
+            repaired = await self._repair(session, missing)
             # A server that lists fewer mails than it has makes us drop nothing.
-            gone = sorted(set(ours) - set(there)) if len(there) >= state.exists else []
+            gone = gone if len(there) >= state.exists else []
             await self._intake.audited(self.folder.name, cursor.uidvalidity, gone, repaired)
+            await self._follower.sweep(session, cursor, state)
         self._audited_at = asyncio.get_running_loop().time()
         self._audit_at = self._audited_at + AUDIT_SECONDS
         self._there = state.exists
 
-    async def _repair(self, session: ImapSession, there: Sequence[int], ours: set[int]) -> int:
+    async def _compare(self, there: Sequence[int]) -> tuple[Sequence[int], list[int]]:
+        """UIDs that only the server has, and those that only we have: a page of ours at a time, so that a folder of a
+        million mails takes little memory and nobody has to wait."""
+        missing, gone, above = array("Q"), [], 0
+        while True:
+            ours = await self._intake.placed(self.folder.name, self._reader.now().uidvalidity, above)
+            last = ours[-1] if ours else UID_MAX
+            known = set(ours)
+            start, end = bisect_right(there, above), bisect_right(there, last)
+            for at in range(start, end, COMPARED_COUNT):
+                here = there[at : min(at + COMPARED_COUNT, end)]
+                missing.extend(uid for uid in here if uid not in known)
+                known.difference_update(here)
+                await asyncio.sleep(0)
+            gone += sorted(known)
+            if not ours:
+                return missing, gone
+            above = last
+
+    async def _repair(self, session: ImapSession, missing: Sequence[int]) -> int:
         """Reads what a sync should have brought and did not; how many mails that were."""
         cursor = self._reader.now()
-        wanted = set(there)
-        if cursor.since != EARLIEST:
-            wanted &= set(await session.uid_search("1:*", cursor.since))
-        missing = sorted(uid for uid in wanted - ours if uid <= cursor.live_uid)
+        missing = missing[: bisect_right(missing, cursor.live_uid)]
+        old = bisect_right(missing, cursor.first_uid)
+        if old and cursor.since != EARLIEST:
+            wanted = await session.uid_search(f"1:{cursor.first_uid}", cursor.since)
+            missing = [uid for uid in missing[:old] if holds(wanted, uid)] + list(missing[old:])
         repaired = 0
         for start in range(0, len(missing), BATCH_COUNT_MAX):
             repaired += await self._read(session, missing[start : start + BATCH_COUNT_MAX], _staying)
         return repaired
 
-    async def _is_other(self, session: ImapSession, there: Sequence[int], ours: Mapping[int, datetime | None]) -> bool:
+    async def _is_other(self, session: ImapSession, there: Sequence[int]) -> bool:
         """Whether the newest UIDs mean other mails than those that we have: told by their INTERNALDATE."""
-        both = [uid for uid in there if ours.get(uid) is not None][-CHECKED_COUNT:]
-        shown = await session.sizes(both) if both else []
+        name, uidvalidity = self.folder.name, self._reader.now().uidvalidity
+        ours = await self._intake.arrived(name, uidvalidity, there[-CHECKED_AMONG:])
+        shown = await session.sizes(sorted(ours)[-CHECKED_COUNT:]) if ours else []
         return any(one.internal_date is not None and one.internal_date != ours[one.uid] for one in shown)
 
     async def _start_anew(self, session: ImapSession, state: FolderState) -> None:
@@ -209,7 +249,7 @@ class FolderSync:
             await self._intake.forget(self.folder.name, state.uidvalidity)  # of a life that the folder had long ago
             self._audited_at, self._audit_at = None, 0.0
         highest = 0 if is_same else await self._highest_uid(session, state)
-        cursor = begin(before, state, highest, self._since)
+        cursor = self._follower.begun(begin(before, state, highest, self._since))
         if self._reader.cursor is None or not is_same:
             self._history = None
             self.done = self.total = 0

@@ -39,6 +39,7 @@ class IntakeSettings:
     unproved_claims: bool = False
     never_log: NeverLog = field(default_factory=NeverLog)
     rules: tuple[Rule, ...] = ()
+    review_flags: bool = True
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name) or SourceSettings(name)

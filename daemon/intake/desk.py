@@ -24,7 +24,7 @@ from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, S
 from interactions.mime import ParsedMail, TooComplex
 from interactions.never_log import NeverLog
 from interactions.records import Json
-from storage import blobs, checkpoints, leases, locations, lookup, records, sources
+from storage import blobs, checkpoints, feed, leases, locations, lookup, records, sources
 from storage.database import Connection, Database
 
 Parse = Callable[[bytes], Awaitable[ParsedMail]]
@@ -153,13 +153,37 @@ class SourceIntake:
         async with self.database.connection() as db:
             return set(await records.find_by_origin(db, "mail", identities))
 
+    async def same(self, mails: Sequence[Likeness]) -> list[Likeness]:
+        async with self.database.connection() as db:
+            return await locations.same(db, self.lease.source_id, mails)
+
     async def alike(self, mails: Sequence[Likeness]) -> list[Likeness]:
         async with self.database.connection() as db:
             return await locations.alike(db, self.lease.source_id, mails)
 
-    async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
+    async def placed(self, folder: str, uidvalidity: int, above: int = 0) -> Sequence[int]:
         async with self.database.connection() as db:
-            return await locations.placed(db, self.lease.source_id, folder, uidvalidity)
+            return await locations.placed(db, self.lease.source_id, folder, uidvalidity, above)
+
+    async def arrived(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, datetime]:
+        async with self.database.connection() as db:
+            return await locations.arrived(db, self.lease.source_id, folder, uidvalidity, uids)
+
+    @property
+    def follows_review(self) -> bool:
+        return self.desk.settings.review_flags
+
+    async def seen(self, folder: str, uidvalidity: int, seen: Mapping[int, bool]) -> None:
+        async def work(db: Connection) -> None:
+            changed = await locations.follow_seen(db, self.lease.source_id, folder, uidvalidity, seen)
+            await feed.add(db, [feed.Change("interaction.updated", one) for one in changed])
+
+        if self.follows_review:
+            await self._fenced(work)
+
+    async def vanished(self, folder: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]) -> None:
+        source_id = self.lease.source_id
+        await self._fenced(lambda db: locations.mark_vanished(db, source_id, folder, uidvalidity, ranges))
 
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
         source_id = self.lease.source_id

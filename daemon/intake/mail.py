@@ -111,6 +111,10 @@ async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> N
             size=read.arrival.size or None,
             received_at=read.arrival.received_at,
             head_sha256=head_digest(read.arrival.raw),
+            mail_id=read.arrival.mail_id,
+            thread_id=read.arrival.thread_id,
+            labels=read.arrival.labels,
+            seen=read.arrival.seen if read.arrival.handled_elsewhere else None,
         )
         for read in batch.mails
     ]

@@ -12,6 +12,8 @@ from interactions.mime import parse
 from interactions.never_log import NeverLog
 from interactions.records import Json
 
+PAGE_COUNT = 3
+
 
 class MemoryIntake:
     """`fetched` counts what was handed over, known or not; a restart takes up `checkpoints` and `mails`."""
@@ -28,6 +30,9 @@ class MemoryIntake:
         self.again: list[Likeness] = []  # known from elsewhere, not fetched
         self.audits: list[tuple[str, list[int], int]] = []  # folder, gone, repaired
         self.forgotten: list[tuple[str, int, int]] = []
+        self.follows_review = True
+        self.read_elsewhere: list[tuple[str, int, dict[int, bool]]] = []
+        self.gone: list[tuple[str, int, list[tuple[int, int]]]] = []  # what the server has told to be gone
         self._changed = asyncio.Condition()
 
     async def checkpoint(self, key: str) -> Json | None:
@@ -59,10 +64,31 @@ class MemoryIntake:
                 return one
         return None
 
-    async def placed(self, folder: str, uidvalidity: int) -> Mapping[int, datetime | None]:
+    async def same(self, mails: Sequence[Likeness]) -> list[Likeness]:
+        named = {(one.mail_id, one.size) for one in (*self.mails, *self.again) if one.mail_id}
+        return [one for one in mails if (one.mail_id, one.size) in named]
+
+    async def placed(self, folder: str, uidvalidity: int, above: int = 0) -> Sequence[int]:
+        """In pages of a few, so that tests cross their borders."""
+        places = [one.location for one in (*self.mails, *self.again)] + self.left_out
+        here = {at.uid for at in places if (at.folder, at.uidvalidity) == (folder, uidvalidity)}
+        return sorted(uid for uid in here if uid > above)[:PAGE_COUNT]
+
+    async def arrived(self, folder: str, uidvalidity: int, uids: Sequence[int]) -> Mapping[int, datetime]:
         places = [(one.location, one.received_at) for one in (*self.mails, *self.again)]
-        places += [(at, None) for at in self.left_out]
-        return {at.uid: when for at, when in places if (at.folder, at.uidvalidity) == (folder, uidvalidity)}
+        return {
+            at.uid: when
+            for at, when in places
+            if (at.folder, at.uidvalidity) == (folder, uidvalidity) and at.uid in uids and when is not None
+        }
+
+    async def seen(self, folder: str, uidvalidity: int, seen: Mapping[int, bool]) -> None:
+        self.read_elsewhere.append((folder, uidvalidity, dict(seen)))
+        await self._notify()
+
+    async def vanished(self, folder: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]) -> None:
+        self.gone.append((folder, uidvalidity, list(ranges)))
+        await self._notify()
 
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
         self.forgotten.append((folder, uidvalidity, from_uid))

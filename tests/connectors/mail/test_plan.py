@@ -19,6 +19,7 @@ from connectors.mail.plan import (
     after_new,
     after_old,
     begin,
+    holds,
     load,
     may_have_new,
     new_uids,
@@ -28,7 +29,7 @@ from connectors.mail.plan import (
 from interactions.records import Json
 
 DAY = date(2026, 1, 1)
-CURSOR = Cursor(7, 100, 51, False, DAY)
+CURSOR = Cursor(7, 100, 51, False, DAY, 80, 5)
 
 
 def sizes(found: dict[int, int | None]) -> list[Fetched]:
@@ -37,6 +38,27 @@ def sizes(found: dict[int, int | None]) -> list[Fetched]:
 
 def test_a_checkpoint_comes_back_as_the_cursor_it_was() -> None:
     assert load(CURSOR.saved()) == CURSOR
+
+
+def test_a_checkpoint_of_an_older_version_has_followed_nothing() -> None:
+    saved = {key: value for key, value in CURSOR.saved().items() if key not in ("first_uid", "modseq", "flags")}
+
+    assert load(saved) == Cursor(7, 100, 51, False, DAY, first_uid=100, modseq=0, flags=False)
+
+
+def test_changes_are_followed_from_the_first_sight_of_a_folder() -> None:
+    state = FolderState(7, 121, 50, highestmodseq=900)
+
+    first, renumbered = begin(None, state, 120, DAY), begin(Cursor(6, 1, 2, True, DAY), state, 120, DAY)
+
+    assert (first.modseq, first.flags) == (900, True)
+    assert (renumbered.modseq, renumbered.flags) == (0, False)
+
+
+@pytest.mark.parametrize(("uid", "expected"), [(1, False), (2, True), (5, True), (6, False)])
+def test_whether_a_list_holds_a_uid(uid: int, expected: bool) -> None:
+    assert holds([2, 3, 5], uid) is expected
+    assert not holds([], uid)
 
 
 @pytest.mark.parametrize(
@@ -62,13 +84,13 @@ def test_a_checkpoint_that_makes_no_sense_is_none(changed: Json) -> None:
 @pytest.mark.parametrize(
     ("before", "uidvalidity", "since", "after"),
     [
-        (None, 7, DAY, Cursor(7, 120, 121, False, DAY)),
-        (None, 7, None, Cursor(7, 120, 121, False, EARLIEST)),
+        (None, 7, DAY, Cursor(7, 120, 121, False, DAY, 120)),
+        (None, 7, None, Cursor(7, 120, 121, False, EARLIEST, 120)),
         (CURSOR, 7, DAY, CURSOR),
-        (CURSOR, 8, DAY, Cursor(8, 120, 121, False, DAY)),
-        (CURSOR, 6, DAY, Cursor(6, 120, 121, False, DAY)),
+        (CURSOR, 8, DAY, Cursor(8, 120, 121, False, DAY, 120)),
+        (CURSOR, 6, DAY, Cursor(6, 120, 121, False, DAY, 120)),
         (CURSOR, 7, date(2026, 5, 1), CURSOR),  # a later day: what is read is read
-        (CURSOR, 7, date(2025, 1, 1), Cursor(7, 100, 101, False, date(2025, 1, 1))),
+        (CURSOR, 7, date(2025, 1, 1), Cursor(7, 100, 101, False, date(2025, 1, 1), 80, 5)),
         (Cursor(7, 100, 1, True, DAY), 7, None, Cursor(7, 100, 101, False, EARLIEST)),
     ],
 )
