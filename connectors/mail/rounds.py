@@ -204,7 +204,7 @@ class Rounds:
 
     async def _round(self) -> None:
         for sync in self._mine():
-            due = self._board.is_behind(sync) or sync.folder.role == "inbox" or self._loop.time() >= sync.due_at
+            due = self._board.is_behind(sync) or sync.folder.is_home or self._loop.time() >= sync.due_at
             if due and not self._board.is_parked(sync):
                 await self._turn(sync)
 
@@ -237,7 +237,7 @@ class Rounds:
         if not self._idles:
             return None
         mine = [sync for sync in self._mine() if not self._board.is_parked(sync)]
-        inbox = next((sync for sync in mine if sync.folder.role == "inbox"), None)
+        inbox = next((sync for sync in mine if sync.folder.is_home), None)
         if inbox is not None or not self._is_told:
             return inbox
         return self._open if self._open in mine else next(iter(mine), None)

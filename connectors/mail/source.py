@@ -76,6 +76,7 @@ class ImapSource:
     def __init__(self, settings: MailboxSettings) -> None:
         self.settings = settings
         self._strikes = Strikes()
+        self._has_labels = False  # the server's folders are Google's labels
         self._budget = Budget(settings.bytes_a_day)
         self._sweep_seconds = settings.sweep_seconds
         self._account = Account(
@@ -154,12 +155,13 @@ class ImapSource:
         return found
 
     async def _folders(self, session: ImapSession) -> list[Folder]:
+        self._has_labels = "X-GM-EXT-1" in session.capabilities
         return self._chosen(await session.list_folders())
 
     def _chosen(self, listed: Sequence[Listed]) -> list[Folder]:
         if not listed:  # INBOX always exists: RFC 9051 §5.1
             raise Unavailable(f"{self._account.peer} lists no folders at all for {self.settings.user}")
-        folders = choose(listed, self.settings.folders, self.settings.junk_of_contacts)
+        folders = choose(listed, self.settings.folders, self.settings.junk_of_contacts, self._has_labels)
         if not folders:
             names = ", ".join(one.name for one in listed[:NAMES_SHOWN_MAX])
             raise Refused(
@@ -209,11 +211,11 @@ def _is_any(_: Folder) -> bool:
 
 
 def _is_inbox(folder: Folder) -> bool:
-    return folder.role == "inbox"
+    return folder.is_home
 
 
 def _is_other(folder: Folder) -> bool:
-    return folder.role != "inbox"
+    return not folder.is_home
 
 
 async def _together(*running: Coroutine[object, object, None]) -> None:
