@@ -40,7 +40,8 @@ class Follower:
         self._handled_elsewhere = handled_elsewhere
 
     @property
-    def _wants_flags(self) -> bool:
+    def wants_flags(self) -> bool:
+        """Whether what people have read elsewhere is followed."""
         return self._handled_elsewhere and self._intake.follows_review
 
     def begun(self, cursor: Cursor) -> Cursor:
@@ -50,7 +51,7 @@ class Follower:
     async def follow(self, session: ImapSession, cursor: Cursor, state: FolderState) -> tuple[Cursor, bool]:
         """Takes up changes in the folder that is open; returns the cursor as it is then, and whether all that vanished
         was told."""
-        flags, highest = self._wants_flags, state.highestmodseq or 0
+        flags, highest = self.wants_flags, state.highestmodseq or 0
         if not cursor.uidvalidity or not (flags or session.tells_vanished):
             return cursor, False
         if not highest:
@@ -72,17 +73,17 @@ class Follower:
 
     async def sweep(self, session: ImapSession, cursor: Cursor, state: FolderState) -> None:
         """Looks at the flags of all mails, where the server does not tell of changes."""
-        if self._wants_flags and not state.highestmodseq and cursor.uidvalidity:
+        if self.wants_flags and not state.highestmodseq and cursor.uidvalidity:
             await self._look_at_all(session, cursor)
 
     async def _changed(self, session: ImapSession, cursor: Cursor, state: FolderState) -> bool:
         if state.exists > CHANGED_MAX:
             changed = await session.changed_uids(cursor.live_uid, cursor.modseq)
             if len(changed) > CHANGED_MAX:
-                if self._wants_flags:
+                if self.wants_flags:
                     await self._look(session, cursor, changed)
                 return False
-        mails, gone = await session.changes(cursor.live_uid, cursor.modseq, self._wants_flags)
+        mails, gone = await session.changes(cursor.live_uid, cursor.modseq, self.wants_flags)
         if gone:
             await self._intake.vanished(self._folder, cursor.uidvalidity, gone)
         await self._tell(cursor, mails)
@@ -100,5 +101,5 @@ class Follower:
 
     async def _tell(self, cursor: Cursor, mails: Sequence[Fetched]) -> None:
         seen = {one.uid: one.seen for one in mails if one.seen is not None}
-        if seen and self._wants_flags:
+        if seen and self.wants_flags:
             await self._intake.seen(self._folder, cursor.uidvalidity, seen)

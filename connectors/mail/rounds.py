@@ -249,6 +249,8 @@ class Rounds:
             await self._rest(min(left, SILENCE_SECONDS_MAX if told is None else IDLE_PAUSE_SECONDS))
         if self._session.take_changes():
             await self._board.read_new(self._session, home)
+        elif self._session.was_altered and home.follows_flags:
+            await self._turn(home)
         news = self._session.take_news()
         self._is_told = self._is_told and not news.is_over
         if news.is_more:

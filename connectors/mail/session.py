@@ -91,6 +91,7 @@ class ImapSession:
         self.quirks = quirks.Quirks()
         self.place: Place | None = None
         self.tells_vanished = False
+        self.was_altered = False
 
     @classmethod
     async def connect(cls, account: Account) -> "ImapSession":
@@ -305,8 +306,11 @@ class ImapSession:
         return self._protocol.was_deaf
 
     def take_changes(self) -> bool:
-        """Whether mails may have come since the last call, as told by the server unasked."""
-        return any(kind == b"EXISTS" for kind, _ in self._protocol.take_changes())
+        """Whether mails may have come since the last call, as told by the server unasked; `was_altered`: mails that were
+        there already have other flags, or are gone."""
+        kinds = {kind for kind, _ in self._protocol.take_changes()}
+        self.was_altered = bool(kinds - {b"EXISTS"})
+        return b"EXISTS" in kinds
 
     async def notify(self) -> bool:
         """Asks to be told of news in every folder (RFC 5465); whether the server will. They come while we idle."""

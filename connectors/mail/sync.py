@@ -109,6 +109,10 @@ class FolderSync:
         )
 
     @property
+    def follows_flags(self) -> bool:
+        return self._follower.wants_flags
+
+    @property
     def is_waiting(self) -> bool:
         """Whether there is history, and today's budget is spent."""
         return self._reader.cursor is not None and not self._reader.cursor.done and self._budget.is_spent
