@@ -24,15 +24,17 @@ async def beside_their_parents(
     db: Connection, mails: Sequence[ReadMail], threads: Sequence[Threadable]
 ) -> list[ReadMail]:
     """The same mails, with fewer words that are not theirs."""
-    wanted = {thread.parents[0] for thread in threads if thread.replies_to}
+    # A mail may say that it answers itself: then there is no other one.
+    answered = [thread.parents[0] if thread.replies_to and thread.parents else None for thread in threads]
+    wanted = {ref for ref in answered if ref is not None}
     if not wanted:
         return list(mails)
     texts = await chains.texts(db, sorted(wanted), OLD_CHARS_MAX)
     texts |= {one.ref: read.mail.body_text for read, one in zip(mails, threads, strict=True) if one.ref in wanted}
     found: list[ReadMail] = []
     turn_ends = time.monotonic() + SLICE_SECONDS
-    for read, thread in zip(mails, threads, strict=True):
-        parent = texts.get(thread.parents[0]) if thread.replies_to else None
+    for read, ref in zip(mails, answered, strict=True):
+        parent = texts.get(ref) if ref is not None else None
         found.append(_beside(read, parent) if parent else read)
         if time.monotonic() >= turn_ends:
             await asyncio.sleep(0)

@@ -7,7 +7,7 @@ import pytest
 
 from connectors.base import Batch
 from daemon.intake.context import IntakeSettings
-from daemon.intake.desk import Desk
+from daemon.intake.desk import Desk, SourceIntake
 from interactions.mime import ParsedMail, parse
 from storage import leases, sources
 from storage.blobs import Blobs
@@ -16,7 +16,20 @@ from tests.fakes.arrivals import mail, raw_mail
 
 ASKED = "Could you send us the price of twelve blue ones and of six red ones, please?"
 QUESTION = raw_mail("1", text=f"Good morning,\n\n{ASKED}\n")
+TO_ITSELF = raw_mail("2", text="Of course.", subject="Re: Заказ", reply_to="2")
 ANSWER = raw_mail("2", text=f"Of course.\n\n{ASKED}\n", subject="Re: Заказ", reply_to="1")
+
+
+@pytest.fixture
+async def intake(database: Database, tmp_path: Path, now: datetime) -> SourceIntake:
+    async def parse_here(raw: bytes) -> ParsedMail:
+        return parse(raw)
+
+    desk = Desk(database, Blobs(tmp_path), IntakeSettings(), parse_here, lambda: now)
+    async with database.connection() as db:
+        await sources.save_all(db, [("sales", "mailbox", "imap")])
+        (lease,) = await leases.acquire(db, "test", ["sales"], 1, 60)
+    return SourceIntake(desk, database, lease)
 
 
 @pytest.mark.parametrize(
@@ -29,18 +42,10 @@ ANSWER = raw_mail("2", text=f"Of course.\n\n{ASKED}\n", subject="Re: Заказ"
     ],
 )
 async def test_what_stands_in_the_mail_that_is_answered_is_not_new(
-    database: Database, tmp_path: Path, now: datetime, batches: list[list[bytes]], expected: str
+    database: Database, intake: SourceIntake, batches: list[list[bytes]], expected: str
 ) -> None:
-    async def parse_here(raw: bytes) -> ParsedMail:
-        return parse(raw)
-
-    desk = Desk(database, Blobs(tmp_path), IntakeSettings(), parse_here, lambda: now)
-    async with database.connection() as db:
-        await sources.save_all(db, [("sales", "mailbox", "imap")])
-        (lease,) = await leases.acquire(db, "test", ["sales"], 1, 60)
-
     for batch in batches:
-        await desk.accept(lease, Batch([mail(raw) for raw in batch]))
+        await intake.accept(Batch([mail(raw) for raw in batch]))
 
     async with database.connection() as db:
         [(reply, body, excerpt)] = await db.fetch(
@@ -50,3 +55,11 @@ async def test_what_stands_in_the_mail_that_is_answered_is_not_new(
     assert reply == expected
     assert body == f"Of course.\n\n{ASKED}"
     assert excerpt.startswith("Of course.")
+
+
+async def test_a_mail_that_says_it_answers_itself_is_taken_in(
+    database: Database, tmp_path: Path, now: datetime
+) -> None:
+    accepted = await intake.accept(Batch([mail(TO_ITSELF)]))
+
+    assert accepted.new == 1
