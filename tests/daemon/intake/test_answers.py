@@ -57,9 +57,7 @@ async def test_what_stands_in_the_mail_that_is_answered_is_not_new(
     assert excerpt.startswith("Of course.")
 
 
-async def test_a_mail_that_says_it_answers_itself_is_taken_in(
-    database: Database, tmp_path: Path, now: datetime
-) -> None:
+async def test_a_mail_that_says_it_answers_itself_is_taken_in(intake: SourceIntake) -> None:
     accepted = await intake.accept(Batch([mail(TO_ITSELF)]))
 
     assert accepted.new == 1
