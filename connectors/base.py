@@ -40,11 +40,13 @@ class Unavailable(ConnectorError):
 
 
 class Refused(ConnectorError):
-    """The other side refuses and will go on doing so until a person acts."""
+    """The other side refuses and will go on doing so until a person acts. `may_lock`: servers count such refusals and lock
+    accounts or addresses out; so it is with passwords, unless it is said otherwise."""
 
-    def __init__(self, message: str, state: str = "misconfigured") -> None:
+    def __init__(self, message: str, state: str = "misconfigured", may_lock: bool | None = None) -> None:
         super().__init__(message)
         self.state = state
+        self.may_lock = state == "needs_reauth" if may_lock is None else may_lock
 
 
 class Forged(ConnectorError):

@@ -13,7 +13,7 @@ from config.telephony_settings import Telephony
 from connectors.base import Receiver, Refused, Source
 from connectors.mail.smtp import SmtpServer, SmtpSettings
 from connectors.mail.source import ImapSource, MailboxSettings
-from connectors.oauth import OAuthSettings, settings_for
+from connectors.oauth import OAuthSettings, Tokens, Vault, settings_for
 from connectors.telephony.ami import PORT, TLS_PORT
 from connectors.telephony.asterisk import Asterisk, AsteriskSettings
 from connectors.telephony.generic import Generic, GenericSettings
@@ -121,9 +121,9 @@ SOURCES: Mapping[str, Callable[[Telephony], Source]] = {
 }
 
 
-def mailbox_source(table: Mailbox) -> ImapSource | None:
-    """The source of a mailbox; None where it has no way of logging in. Raises Refused for a bad `tls_ca`, or for tokens
-    that can't be fetched with what is set."""
+def mailbox_source(table: Mailbox, vault: Vault | None = None) -> ImapSource | None:
+    """The source of a mailbox, its tokens kept in the vault; None where it has no way of logging in. Raises Refused for a
+    bad `tls_ca`, or for tokens that can't be fetched with what is set."""
     if table.password is None and table.oauth is None:
         return None
     return ImapSource(
@@ -135,6 +135,7 @@ def mailbox_source(table: Mailbox) -> ImapSource | None:
             user=table.user,
             password=table.password.reveal() if table.password else "",
             oauth=_oauth(table.oauth) if table.oauth else None,
+            vault=vault,
             tls=table.imap.tls,
             aliases=table.aliases,
             folders=table.folders,
@@ -164,13 +165,15 @@ def _oauth(table: MailOAuth) -> OAuthSettings:
     )
 
 
-def mailbox_sender(table: Mailbox) -> SmtpServer | None:
-    """The submission server of a mailbox; None where none is set. Raises Refused for a bad `tls_ca`."""
-    if table.smtp is None or table.password is None:
+def mailbox_sender(table: Mailbox, vault: Vault | None = None) -> SmtpServer | None:
+    """The submission server of a mailbox, logged in to as to its IMAP server; None where none is set. Raises Refused for a
+    bad `tls_ca`, or for tokens that can't be fetched with what is set."""
+    if table.smtp is None or (table.password is None and table.oauth is None):
         return None
-    server = table.smtp
+    server, password = table.smtp, table.password.reveal() if table.password else ""
+    tokens = Tokens(_oauth(table.oauth), source=table.name, vault=vault) if table.oauth else None
     return SmtpServer(
-        SmtpSettings(server.host, server.port, table.user, table.password.reveal(), server.tls, _context(table))
+        SmtpSettings(server.host, server.port, table.user, password, server.tls, _context(table), tokens=tokens)
     )
 
 

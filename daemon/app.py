@@ -31,6 +31,7 @@ from daemon.opening import blobs_of
 from daemon.server import Server, bind, build, make_server
 from daemon.serving import Serving
 from daemon.supervisor import Supervisor
+from daemon.vault import TokenVault
 from daemon.wiring import intake_settings, receivers, source_rows
 from daemon.workers import Workers
 from storage import addresses, feed, leases, search, sources
@@ -65,6 +66,7 @@ class App:
         self._opened: contextlib.AsyncExitStack  # what `start` opened, closed the other way round
         self._embedded: EmbeddedServer | None = None
         self._database: Database
+        self._vault: TokenVault
         self._workers = Workers()
         self._server: Server
         self._supervisor: Supervisor
@@ -76,7 +78,6 @@ class App:
         nothing behind then."""
         settings = self.settings
         taking = receivers(settings)
-        self._built = self._build_sources(settings)
         if settings.database.is_embedded and running_dsn(settings.data_dir) is not None:
             # Said before the port is asked for: a second daemon of one configuration would only hear that it is taken.
             holder = read_lock(settings.data_dir)
@@ -88,6 +89,9 @@ class App:
             dsn = await self._open_server(opened)
             self._database = await Database.open(dsn, pooler=settings.database.pooler, size=POOL_SIZE)
             opened.push_async_callback(self._database.close)
+            self._vault = TokenVault(self._database, settings.login.secret_key)
+            opened.push_async_callback(self._vault.close)
+            self._built = self._build_sources(settings)
             opened.push_async_callback(self._workers.stop)
             await self._workers.start()
             blobs = blobs_of(settings)
@@ -124,6 +128,7 @@ class App:
         await self._database.in_transaction(lambda db: _save_sources(db, settings))
         before, self.settings = self.settings, settings
         self._built = built
+        self._vault.use(settings.login.secret_key)
         self.serving.settings, self.serving.receivers = settings, taking
         self.serving.public_url = self._public_url(settings)
         self.serving.desk.settings = intake_settings(settings)
@@ -163,7 +168,7 @@ class App:
             if before is not None and before[0] == table:
                 found[table.name] = before
                 continue
-            source = mailbox_source(table) if isinstance(table, Mailbox) else telephony_source(table)
+            source = mailbox_source(table, self._vault) if isinstance(table, Mailbox) else telephony_source(table)
             if source is not None:
                 found[table.name] = (table, source)
         return found

@@ -5,6 +5,9 @@ and stopped again. So `ringmail token create` works before the daemon has ever r
 
     async with opened(settings) as storage:
         async with storage.database.connection() as db: …
+
+Whoever logs in to a mailbox with tokens takes them from `vault_of`, as the daemon does: a refresh token may be good once,
+and one that was fetched past the database would be lost to it.
 """
 
 import asyncio
@@ -14,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.settings import Settings
+from daemon.vault import TokenVault
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.embedded import EmbeddedServer
@@ -66,6 +70,16 @@ async def reached(settings: Settings) -> AsyncIterator[Storage]:
     finally:
         if server is not None:
             await server.stop()
+
+
+@asynccontextmanager
+async def vault_of(settings: Settings, storage: Storage) -> AsyncIterator[TokenVault]:
+    """The vault of tokens in this database, which has to be migrated."""
+    vault = TokenVault(storage.database, settings.login.secret_key)
+    try:
+        yield vault
+    finally:
+        await vault.close()
 
 
 async def _running_or_started(data_dir: Path) -> tuple[EmbeddedServer | None, str]:

@@ -80,10 +80,18 @@ async def _log_in_by_token(protocol: ImapProtocol, account: Account, offered: Co
     else:
         answer = await protocol.run("AUTHENTICATE", name.encode(), after=secret + b"\r\n")
     if not answer.is_ok:
-        error = of_login(account.peer, user, answer.result, answer.text.replace(token.encode(), b"***"))
-        if isinstance(error, Refused) and error.state == "needs_reauth" and not tokens.refuse(token):
+        said_back = answer.text.replace(token.encode(), b"***")
+        error = of_login(account.peer, user, answer.result, said_back)
+        if not isinstance(error, Refused) or error.state != "needs_reauth":
+            raise error
+        if not tokens.refuse(token):
             raise Unavailable(f"{account.peer} no longer takes our access token; another one is fetched", 0.0)
-        raise error
+        raise Refused(
+            f"{account.peer} refuses a fresh access token of {user}: {shown(said_back)}; see that IMAP is on for the mailbox "
+            "and that the token is its own and for mail, or agree anew at the provider",
+            "needs_reauth",
+            may_lock=False,
+        )
     await _be_logged_in(protocol)
 
 

@@ -4,7 +4,8 @@
     smtp+starttls://   STARTTLS, and nothing is said before it that matters; a server without it is refused
     smtp://            plain, for this machine only
 
-TLS is never left to chance: aiosmtplib upgrades by itself where it can, and a line in between could forbid it.
+TLS is never left to chance: aiosmtplib upgrades by itself where it can, and a line in between could forbid it. Whoever has
+tokens logs in with one (XOAUTH2), the same that opens his mailbox.
 
 Limits: nothing is sent yet.
 """
@@ -25,6 +26,7 @@ from aiosmtplib.errors import (
 from connectors.base import ConnectorError, Refused, Unavailable
 from connectors.mail.account import default_context, is_loopback
 from connectors.mail.refusals import of_connection
+from connectors.oauth import Tokens
 
 CONNECT_SECONDS = 15.0
 WORDS_CHARS_MAX = 200
@@ -42,6 +44,7 @@ class SmtpSettings:
     tls: Literal["implicit", "starttls", "none"] = "implicit"
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
     timeout_seconds: float = CONNECT_SECONDS
+    tokens: Tokens | None = field(default=None, repr=False)  # in place of the password
 
     @property
     def peer(self) -> str:
@@ -73,8 +76,7 @@ class SmtpServer:
         try:
             await client.connect()
             await client.ehlo()
-            if ours.password:
-                await client.login(ours.user, ours.password)
+            await self._log_in(client)
             size = client.esmtp_extensions.get("size", "").strip()
         except (SMTPException, OSError, TimeoutError, UnicodeError) as error:
             raise self._meaning(error) from error
@@ -83,6 +85,29 @@ class SmtpServer:
         privacy = {"implicit": "TLS", "starttls": "STARTTLS", "none": "no TLS"}[ours.tls]
         most = f"; mails of at most {int(size):,} bytes" if size.isascii() and size.isdigit() and int(size) else ""
         return f"logged in to {ours.peer} as {ours.user} ({privacy}{most})"
+
+    async def _log_in(self, client: aiosmtplib.SMTP) -> None:
+        ours = self.settings
+        if ours.tokens is None:
+            if ours.password:
+                await client.login(ours.user, ours.password)
+            return
+        token = await ours.tokens.access()
+        try:
+            await client.auth_xoauth2(ours.user, token)
+        except SMTPAuthenticationError as error:
+            if error.code in _PASSING:
+                raise
+            if not ours.tokens.refuse(token):
+                raise Unavailable(
+                    f"{ours.peer} no longer takes our access token; another one is fetched", 0.0
+                ) from error
+            raise Refused(
+                f"{ours.peer} refuses a fresh access token of {ours.user}: {_shown(error.message.replace(token, '***'))}; "
+                "see that the token is its own and its scope is for sending, or agree anew at the provider",
+                "needs_reauth",
+                may_lock=False,
+            ) from error
 
     def _meaning(self, error: Exception) -> ConnectorError:
         ours = self.settings

@@ -36,7 +36,7 @@ from connectors.mail.session import ImapSession, opened
 from connectors.mail.strikes import Strikes
 from connectors.mail.survey import FolderSurvey, Surveyor
 from connectors.mail.sync import FolderSync
-from connectors.oauth import OAuthSettings, Tokens
+from connectors.oauth import OAuthSettings, Tokens, Vault
 
 NAMES_SHOWN_MAX = 12
 
@@ -67,6 +67,7 @@ class MailboxSettings:
     quiet_seconds: float = QUIET_SECONDS
     sweep_seconds: float = SWEEP_SECONDS
     oauth: OAuthSettings | None = field(default=None, repr=False)
+    vault: Vault | None = field(default=None, repr=False, compare=False)  # where its tokens are kept
 
 
 class ImapSource:
@@ -88,7 +89,7 @@ class ImapSource:
             settings.ssl_context,
             settings.message_bytes_max,
             settings.quiet_seconds,
-            Tokens(settings.oauth) if settings.oauth is not None else None,
+            Tokens(settings.oauth, source=settings.name, vault=settings.vault) if settings.oauth is not None else None,
         )
 
     async def run(self, intake: Intake) -> None:

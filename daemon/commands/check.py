@@ -14,7 +14,9 @@ else is broken, else 0. What the configuration says about people needs the datab
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Annotated, Protocol
 
@@ -24,10 +26,13 @@ from config.load import Loaded, Mistakes
 from config.not_built import not_built_yet
 from config.settings import Settings
 from connectors.base import ConnectorError, Refused, Unavailable
+from connectors.oauth import Vault
 from connectors.registry import SOURCES, mailbox_sender, mailbox_source, telephony_source
 from daemon.commands import show
 from daemon.commands.given import ExitCode, given_of
 from daemon.commands.surroundings import Item, check_database, check_folder, check_listen, check_online, check_telephony
+from daemon.opening import reached, vault_of
+from storage.errors import StorageError
 from storage.people import User
 
 PROBE_SECONDS = 60.0
@@ -112,7 +117,13 @@ async def check_all(loaded: Loaded, path: str, *, online: bool) -> list[Item]:
     items += database.items
     items.append(await check_listen(settings, is_running=database.is_running))
     turns = asyncio.Semaphore(AT_ONCE)
-    items += await asyncio.gather(*(probe(*one, turns) for one in probes(settings)))
+    async with AsyncExitStack() as stack:
+        vault = None
+        if database.users is not None and any(mailbox.oauth is not None for mailbox in settings.mailboxes):
+            with contextlib.suppress(StorageError):  # it answered a moment ago
+                storage = await stack.enter_async_context(reached(settings))
+                vault = await stack.enter_async_context(vault_of(settings, storage))
+        items += await asyncio.gather(*(probe(*one, turns) for one in probes(settings, vault)))
     items += check_telephony(settings)
     if database.users is not None:
         items += check_people(settings, database.users)
@@ -131,13 +142,17 @@ def _not_built(text: str) -> Item:
     return Item(name, "not built", words, concerns="configuration")
 
 
-def probes(settings: Settings) -> list[tuple[str, str, Callable[[], Probed | None]]]:
-    """What is logged in to: the name of the item, the table it is in, and how the one who tries is made."""
+def probes(settings: Settings, vault: Vault | None = None) -> list[tuple[str, str, Callable[[], Probed | None]]]:
+    """What is logged in to: the name of the item, the table it is in, and how the one who tries is made; None in place of
+    whom nothing can be tried with."""
     found: list[tuple[str, str, Callable[[], Probed | None]]] = []
     for mailbox in settings.mailboxes:
-        found.append((f"mailbox {mailbox.name}", "[[mailbox]]", partial(mailbox_source, mailbox)))
+        is_ready = mailbox.oauth is None or vault is not None
+        source = partial(mailbox_source, mailbox, vault) if is_ready else _nobody
+        found.append((f"mailbox {mailbox.name}", "[[mailbox]]", source))
         if mailbox.smtp is not None:
-            found.append((f"mailbox {mailbox.name}: smtp", "[[mailbox]]", partial(mailbox_sender, mailbox)))
+            sender = partial(mailbox_sender, mailbox, vault) if is_ready else _nobody
+            found.append((f"mailbox {mailbox.name}: smtp", "[[mailbox]]", sender))
     return found + [
         (f"telephony {phone.name}", "[[telephony]]", partial(telephony_source, phone))
         for phone in settings.telephony
@@ -145,14 +160,17 @@ def probes(settings: Settings) -> list[tuple[str, str, Callable[[], Probed | Non
     ]
 
 
+def _nobody() -> None:
+    """Who tries tokens while there is no place to keep what the provider exchanges them for."""
+
+
 async def probe(name: str, table: str, make: Callable[[], Probed | None], turns: asyncio.Semaphore) -> Item:
     """Logs in to one peer and says what was found."""
     try:
         peer = make()
         if peer is None:
-            return Item(
-                name, "not built", "logging in by tokens (oauth), so it is not used", "give it a password", "peer"
-            )
+            means = "its tokens (oauth) are kept in the database, which is not ready, so they are not tried"
+            return Item(name, "warning", means, "start the daemon once, or run `ringmail migrate`", "peer")
         async with turns, asyncio.timeout(PROBE_SECONDS):
             return Item(name, "ok", await peer.check(), concerns="peer")
     except TimeoutError:
@@ -160,6 +178,8 @@ async def probe(name: str, table: str, make: Callable[[], Probed | None], turns:
         return Item(name, "broken", means, "try later, or look at the network", "peer")
     except ConnectorError as error:
         return Item(name, "broken", str(error), remedy(error, table), "peer")
+    except StorageError as error:
+        return Item(name, "broken", str(error), "look at the database")
 
 
 def remedy(error: ConnectorError, table: str) -> str:

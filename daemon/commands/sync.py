@@ -27,12 +27,13 @@ from config.settings import Settings
 from connectors.base import Accepted, Batch, ConnectorError, Report
 from connectors.mail.source import ImapSource
 from connectors.mail.survey import FolderSurvey
+from connectors.oauth import Vault
 from connectors.registry import mailbox_source
 from daemon.commands import show
 from daemon.commands.given import ExitCode, Failed, given_of, with_storage
 from daemon.intake.desk import Desk, SourceIntake, utc_now
 from daemon.matching import local_rules
-from daemon.opening import Storage, blobs_of
+from daemon.opening import Storage, blobs_of, vault_of
 from daemon.wiring import intake_settings, source_rows
 from daemon.workers import Workers
 from storage import addresses, leases, sources
@@ -85,13 +86,15 @@ def sync(
     if dry_run:
 
         async def count(settings: Settings, storage: Storage) -> list[FolderSurvey]:
-            return await survey(settings, storage.database, source)
+            async with vault_of(settings, storage) as vault:
+                return await survey(settings, storage.database, with_tokens(source, vault))
 
         show_survey(with_storage(context, count), json)
         return
 
     async def read(settings: Settings, storage: Storage) -> Done:
-        return await catch_up(settings, storage, source)
+        async with vault_of(settings, storage) as vault:
+            return await catch_up(settings, storage, with_tokens(source, vault))
 
     done = with_storage(context, read)
     if json:
@@ -126,6 +129,11 @@ def source_of(settings: Settings, name: str, since: date | None) -> ImapSource:
     if source is None:
         raise Failed(f"The mailbox {name!r} has no way to log in; give it a password or oauth.", ExitCode.CONFIGURATION)
     return source if since is None else ImapSource(replace(source.settings, since=since))
+
+
+def with_tokens(source: ImapSource, vault: Vault) -> ImapSource:
+    """The source, taking its tokens from where the daemon keeps them."""
+    return ImapSource(replace(source.settings, vault=vault)) if source.settings.oauth is not None else source
 
 
 # ---- counting

@@ -10,8 +10,8 @@ from config.not_built import TELEPHONY_BUILT
 from config.telephony_settings import NEEDED, UNSIGNED, Telephony
 from connectors.base import Receiver, Refused
 from connectors.mail.source import ImapSource
-from connectors.oauth import settings_for
-from connectors.registry import RECEIVERS, SOURCES, mailbox_source, receiver_for, telephony_source
+from connectors.oauth import Memory, settings_for
+from connectors.registry import RECEIVERS, SOURCES, mailbox_sender, mailbox_source, receiver_for, telephony_source
 from connectors.telephony.asterisk import Asterisk
 
 
@@ -92,6 +92,21 @@ def test_a_mailbox_may_log_in_with_tokens(tmp_path: Path) -> None:
     assert "canary" not in repr(source.settings)
     with pytest.raises(Refused, match="needs a refresh_token"):
         mailbox_source(mailbox(tmp_path, login="oauth = { provider = 'google', client_id = 'x' }"))
+
+
+def test_a_mailbox_with_tokens_sends_with_them_too(tmp_path: Path) -> None:
+    oauth = "oauth = { provider = 'google', client_id = 'x', client_secret = 'y', refresh_token = 'canary' }"
+    vault = Memory(lambda: 0.0)
+
+    table = mailbox(tmp_path, "smtp = 'smtps://smtp.example.org'", login=oauth)
+    source, sender = mailbox_source(table, vault), mailbox_sender(table, vault)
+
+    assert source is not None
+    assert source.settings.vault is vault
+    assert sender is not None
+    assert sender.settings.tokens is not None
+    assert "canary" not in repr(sender.settings)
+    assert mailbox_sender(mailbox(tmp_path, login=oauth)) is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ import trustme
 
 from connectors.base import Refused, Unavailable
 from connectors.mail.smtp import SmtpServer, SmtpSettings
+from connectors.oauth import OAuthSettings, Tokens
+from tests.fakes.token_endpoint import running_endpoint
 
 PASSWORD = "correct horse"
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -161,3 +163,41 @@ async def test_a_closed_port_is_said(trusting: ssl.SSLContext) -> None:
 async def test_no_password_goes_in_the_clear_to_another_machine(trusting: ssl.SSLContext) -> None:
     with pytest.raises(Refused, match="in the clear"):
         await at(25, "none", trusting, host="192.0.2.1").check()
+
+
+class Tokened(Submission):
+    """One that takes tokens, and asks for an empty line after one that it refuses."""
+
+    def __init__(self, context: ssl.SSLContext, good: str) -> None:
+        super().__init__(context, offers="AUTH XOAUTH2 PLAIN")
+        self.good = good
+
+    def answer(self, line: str) -> list[str]:
+        if line.upper().startswith("AUTH XOAUTH2 "):
+            said = base64.b64decode(line.split()[2]).decode()
+            is_good = said == f"user=sales@example.org\x01auth=Bearer {self.good}\x01\x01"
+            return ["235 welcome"] if is_good else [f"535 5.7.3 not {said.split('Bearer ')[1].strip(chr(1))}"]
+        return super().answer(line)
+
+
+@pytest.mark.parametrize(("good", "outcome"), [("canary", None), ("another", Refused)], ids=["good", "refused"])
+async def test_a_mailbox_with_tokens_sends_with_one(
+    trusting: ssl.SSLContext, server_side: ssl.SSLContext, good: str, outcome: type[Refused] | None
+) -> None:
+    async with (
+        running_endpoint((200, {"access_token": "canary"})) as endpoint,
+        listening(Tokened(server_side, good).serve, server_side) as port,
+    ):
+        tokens = Tokens(OAuthSettings(endpoint.url, "we", "", "again"))
+        server = SmtpServer(
+            SmtpSettings("127.0.0.1", port, "sales@example.org", "", "implicit", trusting, 5, tokens=tokens)
+        )
+        if outcome is None:
+            assert "logged in" in await server.check()
+            return
+        with pytest.raises(outcome, match="refuses a fresh access token") as raised:
+            await server.check()
+
+    assert (raised.value.state, raised.value.may_lock) == ("needs_reauth", False)
+    assert "canary" not in str(raised.value)
+    assert "canary" not in repr(server.settings)

@@ -228,3 +228,27 @@ def test_a_mailbox_that_does_not_is_4_and_says_why(
     assert items(said)["mailbox sales"]["remedy"]
     assert states(said)["mailbox good"] == "ok"
     assert "wrong password" not in said.out
+
+
+@pytest.mark.peer("dovecot")
+def test_tokens_are_tried_where_the_daemon_keeps_them_and_nowhere_else(
+    ringmail: Ringmail, free: dict[str, str], dovecot: Dovecot
+) -> None:
+    oauth = {
+        "provider": "custom",
+        "client_id": "we",
+        "refresh_token": "canary",
+        "token_url": "https://127.0.0.1:1/token",
+    }
+    mailbox = {
+        "name": "sales", "address": "sales@example.org", "imap": f"imap://127.0.0.1:{dovecot.imap}",
+        "smtp": "smtp://127.0.0.1:1", "oauth": oauth,
+    }  # fmt: skip
+    ringmail.configure(http=free, mailbox=[mailbox])
+
+    said = ringmail("check", "--json")
+
+    assert said.code == 4
+    assert "takes no tokens" in items(said)["mailbox sales"]["means"]
+    assert states(said)["mailbox sales: smtp"] == "broken"
+    assert "canary" not in str(said.json)
