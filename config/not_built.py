@@ -57,8 +57,6 @@ def _of_mailbox(mailbox: Mailbox) -> Iterator[tuple[str, str]]:
         yield "members", "showing bodies to some users only (every user WILL see them)"
     if mailbox.privacy == "private":
         yield "privacy", "privacy 'private' (bodies WILL be shown to every user)"
-    if mailbox.handled_elsewhere:
-        yield "handled_elsewhere", "taking the reviewed flag from the server"
 
 
 def _of_telephony(source: Telephony) -> Iterator[tuple[str, str]]:
