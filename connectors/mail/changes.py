@@ -67,6 +67,8 @@ class Follower:
                 is_told = await self._changed(session, cursor, state)
             except NotDone:
                 return await self.follow(session, cursor, replace(state, highestmodseq=None))
+        elif flags and not cursor.done:
+            return cursor, False  # of what is to be recognised yet the flags are looked at afterwards
         elif flags:
             await self._look_at_all(session, cursor)
         return replace(cursor, modseq=highest, flags=flags), is_told

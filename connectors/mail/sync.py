@@ -139,8 +139,6 @@ class FolderSync:
         if may_have_new(cursor, state) or (self.is_audited and state.exists > self._there):
             await self.read_new(session)
         self._seen = state
-        await self._follow(session, state)
-        self._notice_vanished(state)
         history = await self._search_old(session, cursor)
         self.total = max(self.total, self.done + len(history))
         for _ in range(portions_max):
@@ -153,6 +151,8 @@ class FolderSync:
                 await self.read_new(session)
         if not history and not self.is_up_to_date:
             await self._reader.accept([], after_old(self._reader.now(), None), is_history=True)
+        await self._follow(session, state)
+        self._notice_vanished(state)
 
     async def _follow(self, session: ImapSession, state: FolderState) -> None:
         """Takes up what became of mails that we know."""

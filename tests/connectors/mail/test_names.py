@@ -94,7 +94,7 @@ async def test_a_folder_that_was_numbered_anew_is_matched_by_names_alone() -> No
 
     assert server.wholes == ["INBOX 13"]
     assert not any("HEADER" in line for line in script.asked)
-    assert [(one.location.uid, one.mail_id) for one in intake.again] == [(12, "oid:M1"), (11, "oid:M2")]
+    assert [(one.location.uid, one.mail_id) for one in intake.again] == [(11, "oid:M2"), (12, "oid:M1")]
 
 
 async def test_one_name_for_mails_of_different_sizes_is_no_name() -> None:
