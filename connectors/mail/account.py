@@ -30,6 +30,7 @@ class Account:
     message_bytes_max: int = 50_000_000
     quiet_seconds: float = QUIET_SECONDS
     tokens: Tokens | None = field(default=None, repr=False)  # in place of the password
+    connections_max: int | None = None
     door: Door | None = field(default=None, repr=False)  # what its connections share; None: nothing holds them up
 
     @property

@@ -14,6 +14,11 @@ is one connection with its share of the folders:
     else a sweep               every `sweep_seconds`: LIST, and STATUS of each folder; one command with LIST-STATUS
     neither, or no push        NOOP now and then, nothing is learned before the next round
 
+Mail that a round finds in the folder that was listened to, and that the server had not told of, is a missed push: it is
+counted, named in the report, and IDLE is begun anew more often (`renewal`). Where other mailboxes wait for a connection
+to the same host (`hosts`), `run` returns between two folders, with all that was read committed; it goes on with the same
+`Board` when its turn comes again.
+
 What has changed gets a turn at once. While some folders are behind, INBOX is looked at in every round, the others that
 are done every `poll_seconds`.
 
@@ -28,10 +33,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from connectors.base import Batch, Checkpoint, Intake, Report, Unavailable
-from connectors.mail.answers import FolderStatus, Listed
+from connectors.mail.answers import FolderState, FolderStatus, Listed
 from connectors.mail.budget import KEY, Budget
 from connectors.mail.folders import Folder
 from connectors.mail.refusals import NotDone
+from connectors.mail.renewal import Renewal
 from connectors.mail.session import ImapSession
 from connectors.mail.sync import FolderSync
 
@@ -45,6 +51,8 @@ SWEEP_SECONDS = 15.0
 # A sweep that asks after each folder apart takes its time, so that no server sees us hurry.
 STATUS_EACH_SECONDS = 0.5
 PARKED_SHOWN_MAX = 5
+# An IDLE that was shorter may have ended just before the server would have told.
+DEAF_SECONDS_MIN = 45.0
 
 Progress = Callable[[], Awaitable[None]]
 
@@ -52,8 +60,16 @@ Progress = Callable[[], Awaitable[None]]
 class Board:
     """The folders of one mailbox, in order of reading. `make` makes the reader of a folder."""
 
-    def __init__(self, intake: Intake, budget: Budget, make: Callable[[Folder, Progress], FolderSync]) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        budget: Budget,
+        make: Callable[[Folder, Progress], FolderSync],
+        renewal: Renewal | None = None,
+    ) -> None:
         self.syncs: list[FolderSync] = []
+        self.renewal = renewal or Renewal()
+        self.state = "catching_up"  # as it was last reported
         self._budget = budget
         self._intake = intake
         self._make = make
@@ -109,19 +125,34 @@ class Board:
         readable = [sync for sync in self.syncs if not self.is_parked(sync)]
         reasons = [self._parked[sync.folder.name][1] for sync in self.syncs if self.is_parked(sync)]
         shown = "; ".join(reasons[:PARKED_SHOWN_MAX]) + ("; …" if len(reasons) > PARKED_SHOWN_MAX else "")
-        detail = f"{len(reasons)} of {len(self.syncs)} folders not read: {shown}" if reasons else ""
+        unread = f"{len(reasons)} of {len(self.syncs)} folders not read: {shown}" if reasons else ""
+        detail = "; ".join(filter(None, (unread, self._missed())))
         done, total = sum(sync.done for sync in readable), sum(sync.total for sync in readable)
         if any(sync.is_waiting for sync in readable) and not any(self.is_behind(sync) for sync in readable):
             spent = f"bytes_a_day = {self._budget.bytes_a_day} are used up; history goes on after midnight UTC"
-            await self._intake.report(Report("throttled", "; ".join(filter(None, (spent, detail))), done, total))
+            await self._say(Report("throttled", "; ".join(filter(None, (spent, detail))), done, total))
             return
         if not all(sync.is_audited and not self.is_behind(sync) for sync in readable):
-            await self._intake.report(Report("catching_up", detail, done, total))
+            await self._say(Report("catching_up", detail, done, total))
             return
         for sync in self.syncs:
             sync.done = sync.total = 0
         is_audited, self._is_audit_untold = self._is_audit_untold, False
-        await self._intake.report(Report("ok", detail, is_audited=is_audited))
+        await self._say(Report("ok", detail, is_audited=is_audited))
+
+    async def wait(self, words: str) -> None:
+        """Reports that the mailbox waits for its turn at the server."""
+        await self._say(Report(self.state, words))
+
+    async def _say(self, report: Report) -> None:
+        self.state = report.state
+        await self._intake.report(report)
+
+    def _missed(self) -> str:
+        """What a person may want to know of pushes that did not come, while it makes a difference."""
+        if not self.renewal.is_shortened:
+            return ""
+        return f"{self.renewal.missed} times mail was there untold; IDLE is renewed every {self.renewal.seconds:.0f} s"
 
     async def _attempt(self, sync: FolderSync, work: Awaitable[None]) -> bool:
         """Whether the work on a folder was done; a refusal parks the folder."""
@@ -147,7 +178,8 @@ class Pace:
 
 class Rounds:
     """One connection and its share of the folders. `idles`: it may wait with IDLE, and with NOTIFY where offered;
-    `chosen` makes folders of what the server lists, if keeping that list is the business of this connection."""
+    `chosen` makes folders of what the server lists, if keeping that list is the business of this connection; `leaves`: `run`
+    returns when others want the connection."""
 
     def __init__(
         self,
@@ -157,6 +189,7 @@ class Rounds:
         pace: Pace,
         idles: bool = False,
         chosen: Callable[[Sequence[Listed]], Iterable[Folder]] | None = None,
+        leaves: bool = False,
     ) -> None:
         self._session = session
         self._board = board
@@ -168,15 +201,24 @@ class Rounds:
         self._open: FolderSync | None = None
         self._is_told = False  # the server tells of other folders: NOTIFY
         self._sweep_at = float("inf")
+        self._leaves = leaves
+        self._has_listened = False  # to the folder that is open, since it was opened
+        self._has_heard = False  # of mail in it
+        board.renewal.expect(session.quirks.idle_seconds)
+
+    def _is_leaving(self) -> bool:
+        return self._leaves and self._session.is_wanted_back
 
     async def run(self) -> None:
-        """Catches up, then waits and goes round until cancelled."""
+        """Catches up, then waits and goes round until cancelled, or until others want the connection."""
         await self.catch_up()
         if self._chosen is not None and self._pace.sweep_seconds is not None:
             self._is_told = self._idles and await self._session.notify()
             await self._sweep()  # what came since the folder was read and before we were told
-        while True:
+        while not self._is_leaving():
             await self._wait(self._loop.time() + self._pace.poll_seconds)
+            if self._is_leaving():
+                return
             await self._renew()
             await self._read_all()
 
@@ -190,7 +232,7 @@ class Rounds:
 
     async def _read_all(self) -> None:
         await self._round()
-        while any(self._board.is_behind(sync) for sync in self._mine()) or await self._audit():
+        while not self._is_leaving() and (any(map(self._board.is_behind, self._mine())) or await self._audit()):
             await self._round()
         await self._board.tell()
 
@@ -207,11 +249,17 @@ class Rounds:
             due = self._board.is_behind(sync) or sync.folder.is_home or self._loop.time() >= sync.due_at
             if due and not self._board.is_parked(sync):
                 await self._turn(sync)
+                if self._is_leaving():
+                    return
 
     async def _turn(self, sync: FolderSync) -> None:
+        listened = self._session.state if sync is self._open and self._has_listened and not self._has_heard else None
         self._open = sync
+        self._has_listened = self._has_heard = False
         await self._board.turn(self._session, sync)
         sync.due_at = self._loop.time() + self._pace.poll_seconds
+        if listened is not None and _has_more(listened, self._session.state):
+            self._board.renewal.miss()
 
     def _mine(self) -> list[FolderSync]:
         return [sync for sync in self._board.syncs if self._is_mine(sync.folder)]
@@ -221,7 +269,7 @@ class Rounds:
     async def _wait(self, until: float) -> None:
         """Waits for the next round; meanwhile mails are read as they come."""
         self._plan_sweep()
-        while (now := self._loop.time()) < until:
+        while (now := self._loop.time()) < until and not self._is_leaving():
             home = self._home()
             if now >= self._sweep_at:
                 await self._sweep()
@@ -244,12 +292,20 @@ class Rounds:
 
     async def _listen(self, home: FolderSync, until: float) -> None:
         """Waits with IDLE in the folder that is open, and reads what it hears of."""
-        told = await self._session.idle(until - self._loop.time())
+        began_at = self._loop.time()
+        told = await self._session.idle(min(until - began_at, self._board.renewal.seconds))
+        self._has_listened = self._has_listened or told is not None
+        if self._session.was_deaf and self._loop.time() - began_at >= DEAF_SECONDS_MIN:
+            self._board.renewal.miss()
+        if self._is_leaving():
+            return
         if not told and (left := until - self._loop.time()) > 0:
             await self._rest(min(left, SILENCE_SECONDS_MAX if told is None else IDLE_PAUSE_SECONDS))
         if self._session.take_changes():
+            self._has_heard = True
             await self._board.read_new(self._session, home)
         elif self._session.was_altered and home.follows_flags:
+            self._has_heard = True
             await self._turn(home)
         news = self._session.take_news()
         self._is_told = self._is_told and not news.is_over
@@ -259,7 +315,7 @@ class Rounds:
             await self._follow(news.statuses)
 
     async def _rest(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await self._session.rest(seconds)
         await self._session.noop()
 
     def _plan_sweep(self) -> None:
@@ -309,3 +365,12 @@ class Rounds:
                 await self._turn(sync)
         if any(self._board.is_behind(sync) for sync in self._mine()):
             await self._read_all()
+
+
+def _has_more(before: FolderState, now: FolderState | None) -> bool:
+    """Whether mail has come to a folder between the two times that it was opened."""
+    if now is None or now.uidvalidity != before.uidvalidity:
+        return False
+    if before.uidnext is not None and now.uidnext is not None:
+        return now.uidnext > before.uidnext
+    return now.exists > before.exists

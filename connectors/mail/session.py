@@ -92,6 +92,8 @@ class ImapSession:
         self.place: Place | None = None
         self.tells_vanished = False
         self.was_altered = False
+        self.state: FolderState | None = None  # of the folder that is open, as it was then
+        self._wanted = asyncio.Event()
 
     @classmethod
     async def connect(cls, account: Account) -> "ImapSession":
@@ -142,8 +144,13 @@ class ImapSession:
         """The place of this connection among all of the host; it wakes us when others wait for it."""
         self.place = place
         place.is_in = True
-        place.on_wanted = self._protocol.changed.set
-        place.door.suit(self.quirks.connections, self.quirks.commands_a_second)
+        place.on_wanted = self._wake
+        most = [count for count in (self.quirks.connections, self.account.connections_max) if count is not None]
+        place.door.suit(min(most, default=None), self.quirks.commands_a_second)
+
+    def _wake(self) -> None:
+        self._wanted.set()
+        self._protocol.changed.set()
 
     @property
     def is_wanted_back(self) -> bool:
@@ -219,11 +226,13 @@ class ImapSession:
         self._protocol.take_changes()  # they were about the folder before
         if self._protocol.state == SELECTED:
             self._protocol.state = AUTH  # RFC 9051 §6.3.2: should it fail, none is open
+        self.state = None
         wanted = (b"OK", b"EXISTS", b"FLAGS", b"RECENT")
         what = f"open the folder {decode_name(raw)!r}"
         answer = await self._ask(what, "EXAMINE", string(raw, "folder name"), wanted=wanted)
         self._protocol.state = SELECTED
-        return read_state(answer.responses)
+        self.state = read_state(answer.responses)
+        return self.state
 
     # Mails ----------------------------------------------------------------------------------------------------------
 
@@ -329,6 +338,11 @@ class ImapSession:
         is_over = any(kind_of(one) == b"OK" for one in told)
         is_full = len(told) >= UNSOLICITED_MAX  # and what came before is lost
         return News(statuses, is_full or is_over or any(kind_of(one) == b"LIST" for one in told), is_over)
+
+    async def rest(self, seconds: float) -> None:
+        """Does nothing for so long, or until others want this connection."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wanted.wait(), seconds)
 
     async def noop(self) -> None:
         """Shows that we are alive, and hears the news."""

@@ -6,15 +6,16 @@
     no IDLE                    one goes round, and sweeps between
     poll                       one goes round
 
-A server that grants only one connection is read with one. Trouble ends `run` with a ConnectorError and closes the
+A server that grants only one connection is read with one. Where more mailboxes go to a host than it bears connections,
+they take turns (`hosts`): one that has to leave keeps what it knows and goes on with the next turn. Trouble ends `run` with a ConnectorError and closes the
 connections; whoever runs us starts it again after a while, and the checkpoints make that cheap. Cancelling closes them
 too, at once.
 
     Refused       needs_reauth: the login is refused · misconfigured: certificate, host, port, no folder fits
     Unavailable   unreachable: not found, no answer, connection lost · throttled: we ask too much
 
-Limits: changes of flags, moves and deletions are not followed; Gmail's "All Mail" is read beside its other folders, so
-mails in both are fetched twice (and kept once).
+Limits: where the server tells of other folders than the open one (NOTIFY), or sweeps do, it is new and vanished mails that
+bring a turn; changes of flags there wait for the next round.
 """
 
 import asyncio
@@ -29,8 +30,10 @@ from connectors.mail.account import Account, Tls
 from connectors.mail.answers import Listed
 from connectors.mail.budget import KEY, Budget
 from connectors.mail.folders import DEFAULT, Folder, choose
+from connectors.mail.hosts import HOSTS, Hosts
 from connectors.mail.protocol import QUIET_SECONDS
 from connectors.mail.refusals import NotDone
+from connectors.mail.renewal import Renewal
 from connectors.mail.rounds import SWEEP_SECONDS, Board, Pace, Progress, Rounds
 from connectors.mail.session import ImapSession, opened
 from connectors.mail.strikes import Strikes
@@ -71,14 +74,15 @@ class MailboxSettings:
 
 
 class ImapSource:
-    """The `Source` of a mailbox. Keeps nothing between runs but its strikes, today's budget, and how often the server
-    bears to be asked."""
+    """The `Source` of a mailbox. Keeps nothing between runs but its strikes, today's budget, how often the server bears to be
+    asked, and how long its IDLE can be trusted. `hosts`: what all that go to one host share; None: the program's."""
 
-    def __init__(self, settings: MailboxSettings) -> None:
+    def __init__(self, settings: MailboxSettings, hosts: Hosts | None = None) -> None:
         self.settings = settings
         self._strikes = Strikes()
         self._has_labels = False  # the server's folders are Google's labels
         self._budget = Budget(settings.bytes_a_day)
+        self._renewal = Renewal()
         self._sweep_seconds = settings.sweep_seconds
         self._account = Account(
             settings.host,
@@ -90,39 +94,44 @@ class ImapSource:
             settings.message_bytes_max,
             settings.quiet_seconds,
             Tokens(settings.oauth, source=settings.name, vault=settings.vault) if settings.oauth is not None else None,
+            settings.connections,
+            (hosts or HOSTS).door(settings.host, settings.port, settings.user),
         )
 
     async def run(self, intake: Intake) -> None:
         """Reads until cancelled. See the module."""
+        board = await self._board(intake)
         try:
-            await self._run(intake)
+            while True:  # each time until others want our connections
+                await self._turn(board)
         except Unavailable as error:
             if error.state == "throttled":  # what the server does not bear is asked half as often
                 self._sweep_seconds = min(2 * self._sweep_seconds, max(self.settings.poll_seconds, self._sweep_seconds))
             raise
 
-    async def _run(self, intake: Intake) -> None:
+    async def _turn(self, board: Board) -> None:
         settings = self.settings
         async with contextlib.AsyncExitStack() as stack:
-            session = await stack.enter_async_context(opened(self._account))
-            board = await self._board(session, intake)
+            session = await stack.enter_async_context(opened(self._account, waiting=board.wait))
+            board.update(await self._folders(session))
             folders = [sync.folder for sync in board.syncs]
-            pushes = settings.push and "IDLE" in session.capabilities and any(map(_is_inbox, folders))
+            pushes = settings.push and session.can_idle and any(map(_is_inbox, folders))
             second = None
             if pushes and settings.connections > 1 and not all(map(_is_inbox, folders)):
                 second = await self._second(stack)
             if second is None:
-                await self._rounds(session, board, _is_any, pushes).run()
+                await self._rounds(session, board, _is_any, pushes, leaves=True).run()
                 return
             await _together(
-                Rounds(session, board, _is_inbox, Pace(settings.poll_seconds), idles=True).run(),
-                self._rounds(second, board, _is_other, True).run(),
+                Rounds(session, board, _is_inbox, Pace(settings.poll_seconds), idles=True, leaves=True).run(),
+                self._rounds(second, board, _is_other, True, leaves=True).run(),
             )
 
     async def catch_up(self, intake: Intake) -> None:
         """Reads everything there is, on one connection, and returns."""
-        async with opened(self._account) as session:
-            board = await self._board(session, intake)
+        board = await self._board(intake)
+        async with opened(self._account, waiting=board.wait) as session:
+            board.update(await self._folders(session))
             await self._rounds(session, board, _is_any, False).catch_up()
 
     async def check(self) -> str:
@@ -171,7 +180,7 @@ class ImapSource:
             )
         return folders
 
-    async def _board(self, session: ImapSession, intake: Intake) -> Board:
+    async def _board(self, intake: Intake) -> Board:
         settings = self.settings
         self._budget.load(await intake.checkpoint(KEY))
 
@@ -190,20 +199,27 @@ class ImapSource:
                 handled_elsewhere=settings.handled_elsewhere,
             )
 
-        board = Board(intake, self._budget, make)
-        board.update(await self._folders(session))
-        return board
+        return Board(intake, self._budget, make, self._renewal)
 
-    def _rounds(self, session: ImapSession, board: Board, is_mine: Callable[[Folder], bool], idles: bool) -> Rounds:
+    def _rounds(
+        self,
+        session: ImapSession,
+        board: Board,
+        is_mine: Callable[[Folder], bool],
+        idles: bool,
+        leaves: bool = False,
+    ) -> Rounds:
         """The rounds of the connection that has the other folders, or all."""
         pace = Pace(self.settings.poll_seconds, self._sweep_seconds if self.settings.push else None)
-        return Rounds(session, board, is_mine, pace, idles, self._chosen)
+        return Rounds(session, board, is_mine, pace, idles, self._chosen, leaves)
 
     async def _second(self, stack: contextlib.AsyncExitStack) -> ImapSession | None:
         """Another connection, or None where the server, having granted one, grants no more."""
         try:
-            return await stack.enter_async_context(opened(self._account))
-        except ConnectorError:
+            return await stack.enter_async_context(opened(self._account, is_extra=True))
+        except ConnectorError as error:
+            if isinstance(error, Unavailable) and error.state == "throttled" and error.retry_after:
+                raise  # that is meant for the account, not for this connection
             return None
 
 
@@ -220,10 +236,10 @@ def _is_other(folder: Folder) -> bool:
 
 
 async def _together(*running: Coroutine[object, object, None]) -> None:
-    """Runs these side by side. When one fails, the others are cancelled and its error is raised."""
+    """Runs these side by side. When one ends or fails, the others are cancelled; its error is raised."""
     tasks = [asyncio.create_task(one) for one in running]
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
     finally:
