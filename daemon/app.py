@@ -6,7 +6,7 @@ The only place where objects meet. In order of starting; stopping goes the other
     the embedded database      or the pool of an external one, which may be away: then we wait for it, `/readyz` is 503
     parsers, the door, the journal, the HTTP server
     migrations, our sources and addresses, the leases of a daemon that was killed on the embedded database   `prepare`
-    the loops: sources, journal, numbering of the feed, search index, reminders
+    the loops: sources, journal, numbering of the feed, search index, reminders, erasures
 
 A loop that fails says so and goes on; nothing that a mailbox or provider does ends the daemon.
 """
@@ -23,7 +23,7 @@ from config.settings import Settings
 from config.telephony_settings import Telephony
 from connectors.base import Source
 from connectors.registry import RECEIVERS, SOURCES, mailbox_source, telephony_source
-from daemon import attention
+from daemon import attention, erasing
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
 from daemon.matching import local_rules
@@ -47,6 +47,7 @@ WAIT_FOR_DATABASE_SECONDS = 1.0
 NUMBER_EACH_SECONDS = 0.25
 INDEX_EACH_SECONDS = 1.0
 REMIND_EACH_SECONDS = 2.0
+CLEAN_AGAIN_SECONDS = 3600.0
 INDEX_AT_ONCE = 200
 POOL_SIZE = 12
 STOP_SERVER_SECONDS = 5.0
@@ -206,10 +207,26 @@ class App:
         worked_off = self.serving.journal.worked_off  # a call that rings is in the feed at once
         self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS, worked_off))
         self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS))
+        self._begin("erasures", self._clean())
         self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
 
     async def _work_off(self) -> None:
         await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)
+
+    async def _clean(self) -> None:
+        """Finishes erasures: those of a daemon that was stopped in the middle, and new ones."""
+        serving = self.serving
+        while True:
+            serving.erased.clear()
+            try:
+                for left in await erasing.finish(self._database, self.settings, serving.blobs):
+                    LOG.warning("erased data may still lie on the disk", reason=left)
+            except StorageError as error:
+                LOG.warning("erased data is cleaned from the disk later", reason=str(error))
+            except Exception:
+                LOG.exception("erased data could not be cleaned from the disk; it is tried again")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(serving.erased.wait(), CLEAN_AGAIN_SECONDS)
 
     async def _repeat(
         self, what: str, work: Callable[[Connection], Awaitable[int]], pause: float, wake: asyncio.Event | None = None

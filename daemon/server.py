@@ -32,7 +32,20 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from config.tables import Endpoint
 from daemon import webhooks
-from daemon.api import acts, attachments, contacts, events, parties, records, sources, subjects, system, undo, users
+from daemon.api import (
+    acts,
+    attachments,
+    contacts,
+    events,
+    parties,
+    personal,
+    records,
+    sources,
+    subjects,
+    system,
+    undo,
+    users,
+)
 from daemon.api.problems import Problem, problem_response
 from daemon.auth import Gate, path_of
 from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
@@ -85,6 +98,7 @@ def routes(serving: Serving) -> FastAPI:
         records.router,
         contacts.router,
         events.router,
+        personal.router,
         sources.router,
         subjects.router,
         system.router,

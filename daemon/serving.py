@@ -4,6 +4,7 @@ One object for a daemon, put into `app.state.serving`; routes take it from their
 and `receivers` as a whole, so that one request sees one configuration.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -27,3 +28,4 @@ class Serving:
     receivers: Mapping[str, Receiver] = field(default_factory=dict)
     public_url: str = ""
     is_ready: bool = False
+    erased: asyncio.Event = field(default_factory=asyncio.Event)  # there is something to clean from the disk

@@ -54,6 +54,11 @@ class Blobs:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the packs lie."""
+        return self._folder
+
     async def keep(self, db: Connection, contents: Sequence[bytes]) -> list[Stored]:
         """Makes bytes durable; those that are there already are left out. To be called before the transaction."""
         by_hash = {sha256(content).digest(): content for content in contents}

@@ -10,7 +10,10 @@ from storage.database import Connection
 
 ADD_EVENTS = """
 INSERT INTO call_event (source, call_key, dedup_key, received_at, event)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[]) AS new (s, k, d, r, e)
+WHERE NOT EXISTS (SELECT FROM origin o JOIN interaction i ON i.id = o.interaction_id AND i.erased_at IS NOT NULL
+                  WHERE o.space = 'call:' || new.s AND o.key = convert_to(new.k, 'UTF8'))
+ON CONFLICT DO NOTHING
 """
 
 EVENTS_OF = """
@@ -19,7 +22,7 @@ SELECT source, call_key, dedup_key, received_at, event FROM call_event WHERE sou
 
 
 async def add_events(db: Connection, events: Sequence[CallChanged]) -> None:
-    """Stores events; a repeat changes nothing."""
+    """Stores events; a repeat changes nothing. Those of calls that were erased are left out."""
     await db.execute(
         ADD_EVENTS,
         [one.source for one in events],

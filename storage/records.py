@@ -205,13 +205,13 @@ UPDATE interaction SET direction = $2, occurred_at = $3, block = $4::jsonb,
     responsible_id = coalesce(responsible_id, $5),
     reviewed = reviewed OR $6, reviewed_at = CASE WHEN NOT reviewed AND $6 THEN $7 ELSE reviewed_at END,
     version = version + 1, updated_at = $7
-WHERE id = $1 AND deleted_at IS NULL RETURNING id
+WHERE id = $1 AND deleted_at IS NULL AND erased_at IS NULL RETURNING id
 """
 
 
 async def update_call(db: Connection, call: Interaction, known: Mapping[Key, KnownAddress], now: datetime) -> bool:
     """Writes what a call's events say now over what they said before; what people wrote stays. The numbers may be known
-    only now, so it is indexed again. Says whether it was there: what was deleted stays as it was."""
+    only now, so it is indexed again. Says whether it was there: what was deleted or erased stays as it was."""
     chain_id = await chain_of(db, call.id)
     if chain_id is not None:
         await chains.hold(db, chain_id)  # before its member, in the order of all others

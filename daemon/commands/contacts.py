@@ -9,29 +9,44 @@ as long as the file as a whole could be read. Columns with names of their own ar
 
 `export` writes what `import` takes back (`daemon.contactexports`), readable by you alone, whole or not at all.
 
-Limits: erase and dossier are not built yet.
+`erase` takes a person's data out of everything for good, the disk included (`daemon.erasing`); `dossier` writes all that is
+held of a person into one archive (`daemon.dossier`). While `erase` cleans the disk, a daemon beside it waits for each table.
 """
 
+import os
 import tomllib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from config.settings import Settings
-from daemon import contactexports
+from daemon import contactexports, dossier
 from daemon.commands import show
 from daemon.commands.founding import write_private
-from daemon.commands.given import Failed, with_storage
+from daemon.commands.given import ExitCode, Failed, with_storage
 from daemon.contactimports import Imported, import_contacts
 from daemon.contacts import Spelling
+from daemon.erasing import Done, erase, finish, hash_key
 from daemon.opening import Storage
 from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile
 from interactions.contactlists import read_list
+from storage import rewriting
 
 REFUSED_SHOWN_MAX = 50
+CLEANING_STEPS = len(rewriting.TABLES) + 3
+
+
+class Mode(StrEnum):
+    """What becomes of interactions that a person had with us alone."""
+
+    ANONYMISE = "anonymise"
+    REMOVE = "remove"
+
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Contact lists: import and export them.")
 
@@ -131,3 +146,76 @@ def export_file(
         show.as_json({"contacts": count, "file": str(file)})
         return
     show.say(f"{count} contacts written to {file}.")
+
+
+@app.command("erase")
+def erase_one(
+    context: typer.Context,
+    contact: Annotated[str, typer.Argument(metavar="ID", help="The id of the contact.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept, so name nobody.")],
+    mode: Annotated[Mode, typer.Option(help="remove: what was with us alone is deleted besides.")] = Mode.ANONYMISE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
+    json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
+) -> None:
+    """Erases all that is held of a person, for good."""
+    contact_id = contact_id_of(contact)
+
+    async def work(settings: Settings, storage: Storage) -> tuple[Done, list[str]]:
+        key = hash_key(settings)
+        done = await erase(
+            storage.database, storage.blobs, contact_id, mode.value, reason, None, key, datetime.now(UTC),
+            dry_run=dry_run,
+        )  # fmt: skip
+        if dry_run:
+            return done, []
+        with show.Progress("steps", CLEANING_STEPS) as progress:
+            return done, await finish(storage.database, settings, storage.blobs, lambda _: progress.advance(1))
+
+    done, left = with_storage(context, work)
+    if json:
+        show.as_json({**done.as_json(), "not_cleaned": left})
+        return
+    show.say("Nothing was erased. It would be:" if dry_run else f"Act {done.act.id} of {show.time_text(done.act.at)}:")
+    show.fields({name: count for name, count in done.act.counts.items() if count})
+    for one in done.mentioned_in:
+        show.warn(f"The name stands in the interaction {one} too; look at it.")
+    for sentence in left:
+        show.warn(f"Not cleaned from the disk: {sentence}")
+
+
+@app.command("dossier")
+def dossier_of(
+    context: typer.Context,
+    contact: Annotated[str, typer.Argument(metavar="ID", help="The id of the contact.")],
+    output: Annotated[Path | None, typer.Option(help="Where to write; else dossier-ID.zip here.")] = None,
+    json: Annotated[bool, typer.Option("--json", help=show.JSON_HELP)] = False,
+) -> None:
+    """Writes all that is held of a person into one archive, readable by you alone."""
+    contact_id = contact_id_of(contact)
+    path = (output or Path(f"dossier-{contact_id}.zip")).absolute()
+    if path.exists():
+        raise Failed(f"{path} is there already; move it away, or name another with --output.")
+
+    async def work(settings: Settings, storage: Storage) -> int:
+        return await dossier.write(storage.database, storage.blobs, contact_id, settings.public_url, path)
+
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        count = with_storage(context, work)
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror or error}.") from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    if json:
+        show.as_json({"interactions": count, "file": str(path)})
+        return
+    show.say(f"{count} interactions and all that belongs to them written to {path}.")
+
+
+def contact_id_of(text: str) -> UUID:
+    """The id of a contact. Raises Failed."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Failed(f"{text[:60]!r} is no id of a contact; its page has it in the address.", ExitCode.USAGE) from None

@@ -42,7 +42,11 @@ async def admit_calls(
     keys = await _claim(db, source, events, now)
     await calls.add_events(db, events)
     stored = await calls.events_of(db, source, sorted(key for some in keys.values() for key in some))
-    folded = {one: merge(event for key in some for event in stored[key]) for one, some in keys.items()}
+    folded = {
+        one: merge(event for key in some for event in stored[key])
+        for one, some in keys.items()
+        if any(stored[key] for key in some)  # of one that was erased nothing is stored
+    }
 
     ours = await our_side(db, settings, source, now)
     wanted = {p.key for call in folded.values() for p in call_participants(call, ours) if p.key}

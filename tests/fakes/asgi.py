@@ -45,8 +45,8 @@ async def ask_in_pieces(app: Asgi, scope: Scope, pieces: Sequence[bytes | None])
     parts: list[Message] = []
 
     async def receive() -> Message:
-        piece = waiting.pop(0) if waiting else b""
-        if piece is None:
+        piece = waiting.pop(0) if waiting else None
+        if piece is None:  # the client waits for its answer
             await asyncio.Event().wait()
         return {"type": "http.request", "body": piece, "more_body": bool(waiting)}
 

@@ -29,7 +29,7 @@ NOT_PREPARED = {
 # Tables whose rows come with every mail, call and change. Those of people, sources and settings stay small.
 GROWING = {
     "address", "address_owner", "attachment", "audit", "blob", "body", "call_event", "chain", "chain_subject", "contact",
-    "employment", "feed", "idempotency", "inbound", "interaction", "mail_location", "message_awaited", "message_ref",
+    "employment", "feed", "idempotency", "inbound", "interaction", "invite", "mail_location", "message_awaited", "message_ref",
     "origin", "outbox", "participant", "search_index", "sms_status", "subject", "subject_participant",
 }  # fmt: skip
 # Indexes over the few rows that are still to be worked on, or that are ours.
@@ -40,8 +40,9 @@ MAY_SCAN = {
     "variants.UNSTEMMED": "once, at the first start after the migration",
     "handover.CONTACTS": "a leaver is handed over once",
     "handover.SUBJECTS": "a leaver is handed over once",
-    "subjects.PAGE": "subjects are few beside interactions; its filters are all optional",
 }
+# Modules of which each statement may: they look through everything, for one person, seldom.
+MAY_SCAN_WHOLE = ("erasure.", "erased.", "dossiers.")
 
 
 def all_statements() -> dict[str, str]:
@@ -126,6 +127,7 @@ async def test_no_statement_walks_through_a_table_that_grows(old_dsn: str) -> No
             walks[name] = sorted(tables)
     await db.close()
 
+    walks = {name: tables for name, tables in walks.items() if not name.startswith(MAY_SCAN_WHOLE)}
     assert {name: tables for name, tables in walks.items() if name not in MAY_SCAN} == {}
     assert MAY_SCAN.keys() & STATEMENTS.keys() <= walks.keys()
 

@@ -1,0 +1,258 @@
+"""Takes the data of a person out of everything we hold, for good: 152-FZ article 21, GDPR article 17.
+
+    erase    one transaction: contact, addresses, what was written and said, files, journal, quarantine, feed, undo
+    finish   the act goes into the ledger `erased.jsonl` of the data folder; then tables, packs and the log are made anew
+             (`storage.rewriting`), so that the bytes are gone from the disk too
+
+`finish` may be broken off; the daemon does what is left when it starts. What comes back:
+
+    the same mail at another place    meets its origin; its bytes are not kept again
+    older mail, never seen before     left out: from before the erasure, with an address that hashes to an erased one
+    a late event of an erased call    left out
+    a new mail or call                is new: whoever writes to us again begins a new history
+    an older backup                   whoever restores it applies the ledger
+
+The hashes are keyed (HMAC-SHA256) by `login.secret_key`; where none is set, by a key made in the data folder. A dry run does
+the same and rolls it back. What names the person in talks with others is listed, not touched (`mentioned_in`).
+"""
+
+import asyncio
+import hmac
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from secrets import token_hex
+from urllib.parse import unquote_plus
+from uuid import UUID
+
+from config.settings import Settings
+from daemon.contacts import Gone, new_id
+from interactions.contacts import ContactKind
+from interactions.records import AddressKind, Json, Key
+from storage import addresses, contacts, erased, erasure, feed, rewriting
+from storage.blobs import Blobs
+from storage.database import Connection, Database
+from storage.erased import Act, Posted
+from storage.errors import Conflict, NotFound
+
+LEDGER = "erased.jsonl"
+KEY_FILE = "erasure.key"
+REASON_CHARS_MAX = 1000
+MENTIONS_MAX = 100
+JOURNAL_AT_ONCE = 2000
+QUARANTINE_AT_ONCE = 100
+NUMBER_DIGITS = 10  # the end of a number, which every spelling has
+NUMBER_DIGITS_MIN = 7
+EXTERNAL_ID_CHARS_MIN = 6  # shorter ones are found anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was erased, or would be, and where else the name stands."""
+
+    act: Act
+    mentioned_in: Sequence[UUID]
+    is_dry: bool
+
+    def as_json(self) -> dict[str, object]:
+        act = self.act
+        return {
+            "id": str(act.id), "contact_id": str(act.contact_id), "mode": act.mode, "reason": act.reason,
+            "at": act.at.isoformat().replace("+00:00", "Z"), "by": str(act.by) if act.by else None,
+            "counts": dict(act.counts), "mentioned_in": [str(one) for one in self.mentioned_in],
+            "dry_run": self.is_dry,
+        }  # fmt: skip
+
+
+class _NotMeant(Exception):
+    """Rolls a dry run back."""
+
+    def __init__(self, done: Done) -> None:
+        self.done = done
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """By what a person is known in bytes that nobody has read."""
+
+    emails: frozenset[str]
+    numbers: frozenset[str]
+    ids: frozenset[str]
+
+    def stand_in(self, text: str) -> bool:
+        """Whether any of them is in a text, in whatever case or spelling."""
+        plain = text.casefold()
+        if any(word in plain for word in self.emails) or any(word in text for word in self.ids):
+            return True
+        digits = re.sub(r"(?<=\d)[\s().\-]+(?=\d)", "", plain) if self.numbers else ""
+        return any(number in digits for number in self.numbers)
+
+
+def words_of(held: erasure.Held) -> Words:
+    """The addresses of a person, and what sources call its calls."""
+    keys = held.addresses.values()
+    digits = ("".join(c for c in key.value if c.isdigit()) for key in keys if key.kind is not AddressKind.EMAIL)
+    return Words(
+        frozenset(key.value.casefold() for key in keys if key.kind is AddressKind.EMAIL),
+        frozenset(one[-NUMBER_DIGITS:] for one in digits if len(one) >= NUMBER_DIGITS_MIN),
+        frozenset(one for one in held.external_ids if len(one) >= EXTERNAL_ID_CHARS_MIN),
+    )
+
+
+def text_of(posted: Posted) -> str:
+    """All that a webhook says, unquoted as forms are."""
+    body = posted.body.decode("utf-8", "replace")
+    return "\n".join((body, unquote_plus(body), unquote_plus(posted.query), posted.headers))
+
+
+def naming(some: Sequence[Posted], words: Words) -> list[int]:
+    """Which of these webhooks name somebody."""
+    return [one.id for one in some if words.stand_in(text_of(one))]
+
+
+async def erase(
+    database: Database, blobs: Blobs, contact_id: UUID, mode: str, reason: str, by: UUID | None, key: bytes,
+    now: datetime, *, dry_run: bool = False,
+) -> Done:  # fmt: skip
+    """Erases a person in one transaction. Raises NotFound, Gone and Conflict. `finish` does the rest."""
+
+    async def work(db: Connection) -> Done:
+        done = await _erase(db, blobs, contact_id, mode, reason, by, key, now, is_dry=dry_run)
+        if dry_run:
+            raise _NotMeant(done)
+        return done
+
+    try:
+        return await database.in_transaction(work)
+    except _NotMeant as dry:
+        return dry.done
+
+
+async def _erase(
+    db: Connection, blobs: Blobs, contact_id: UUID, mode: str, reason: str, by: UUID | None, key: bytes,
+    now: datetime, *, is_dry: bool,
+) -> Done:  # fmt: skip
+    found = await contacts.find(db, contact_id)
+    if found is None:
+        raise NotFound(f"there is no contact {contact_id}")
+    if found.merged_into is not None:
+        raise Gone(found)
+    if found.kind is ContactKind.USER:
+        raise Conflict("this is a colleague: hand over and disable the user, and make a contact of another kind of it")
+    held = await erasure.hold(db, contact_id)
+    words = words_of(held)
+    mentioned = await erasure.mentions(db, held, MENTIONS_MAX)
+    counts = await erasure.wipe(db, held, mode == "remove", now)
+    counts["journal"] = await _wipe_journal(db, words)
+    counts["quarantine"] = await _wipe_quarantine(db, blobs, words)
+    hashes = [hash_of(key, one) for one in held.addresses.values()]
+    act = Act(new_id(now), contact_id, mode, reason, by, now, counts, held.interaction_ids, hashes)
+    await erased.record(db, act)
+    await feed.add(db, [feed.Change("contact.erased", one) for one in held.contact_ids])
+    if len(held.interaction_ids) <= addresses.TOLD_MAX:
+        removed = set(held.interaction_ids) - set(held.shared) if mode == "remove" else set()
+        await feed.add(
+            db,
+            [
+                feed.Change("interaction.deleted" if one in removed else "interaction.updated", one)
+                for one in held.interaction_ids
+            ],
+        )
+    return Done(act, mentioned, is_dry)
+
+
+async def _wipe_journal(db: Connection, words: Words) -> int:
+    count, after = 0, 0
+    while some := await erased.journal(db, after, JOURNAL_AT_ONCE):
+        after = some[-1].id
+        named = await asyncio.to_thread(naming, some, words)
+        await erased.wipe_journal(db, named)
+        count += len(named)
+    return count
+
+
+async def _wipe_quarantine(db: Connection, blobs: Blobs, words: Words) -> int:
+    count, after = 0, UUID(int=0)
+    while some := await erased.quarantined(db, after, QUARANTINE_AT_ONCE):
+        after = some[-1][0]
+        for entry_id, digest in some:
+            try:
+                raw = await blobs.read(db, digest)
+            except NotFound:
+                continue
+            if words.stand_in(raw.decode("utf-8", "replace")):
+                await erased.wipe_quarantine(db, [entry_id])
+                await erasure.drop_files(db, [digest])
+                count += 1
+    return count
+
+
+# ---- what keeps them out
+
+
+def hash_of(key: bytes, address: Key) -> bytes:
+    """By which an address is known again without being kept."""
+    return hmac.digest(key, f"{address.kind.value}:{address.value}".encode(), sha256)
+
+
+def hash_key(settings: Settings) -> bytes:
+    """The key of the hashes: the secret of the configuration, else one of our own, made once in the data folder."""
+    if settings.login.secret_key is not None:
+        return settings.login.secret_key.reveal().encode()
+    path = Path(settings.data_dir) / KEY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(token_hex(32).encode())
+        file.flush()
+        os.fsync(descriptor)
+    return path.read_bytes()
+
+
+# ---- the rest: ledger and disk
+
+
+async def finish(
+    database: Database, settings: Settings, blobs: Blobs, progress: Callable[[str], None] | None = None
+) -> list[str]:
+    """Notes new acts in the ledger and cleans the disk, where there is anything to clean. What could not be done."""
+    await database.in_transaction(lambda db: _note(db, Path(settings.data_dir) / LEDGER))
+    async with database.connection() as db:
+        waiting = await erased.unclean(db)
+    if not waiting:
+        return []
+    left = await rewriting.clean(database, blobs.folder, progress)
+    async with database.connection() as db:
+        await erased.mark_cleaned(db, waiting)
+    return left
+
+
+async def _note(db: Connection, ledger: Path) -> None:
+    acts = await erased.unnoted(db)
+    if acts:
+        await asyncio.to_thread(_append, ledger, "".join(json.dumps(line_of(one)) + "\n" for one in acts))
+        await erased.mark_noted(db, [one.id for one in acts])
+
+
+def line_of(act: Act) -> Json:
+    """An act as the ledger has it: enough to erase the same again in an older state of the database."""
+    return {
+        "id": str(act.id), "contact_id": str(act.contact_id), "mode": act.mode, "at": act.at.isoformat(),
+        "interactions": [str(one) for one in act.interactions], "addresses": [one.hex() for one in act.addresses],
+    }  # fmt: skip
+
+
+def _append(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,31 @@
+"""Ranges of packs are overwritten, once; what somebody may not do is named. The whole of it: tests/daemon/test_erasing.py."""
+
+from pathlib import Path
+
+from storage import rewriting
+from storage.database import Database
+
+
+async def test_a_range_of_a_pack_is_overwritten_and_the_rest_of_it_stays(database: Database, tmp_path: Path) -> None:
+    pack = tmp_path / "aa.pack"
+    pack.write_bytes(b"keep" + b"secret" + b"keep")
+    async with database.connection() as db:
+        await db.execute("INSERT INTO erased_range VALUES ('aa.pack', 4, 6), ('gone.pack', 0, 9)")
+
+    left = await rewriting.clean(database, tmp_path)
+
+    async with database.connection() as db:
+        assert await db.fetchval("SELECT count(*) FROM erased_range") == 0
+    assert pack.read_bytes() == b"keep" + bytes(6) + b"keep"
+    assert left == []
+
+
+async def test_a_pack_of_another_daemon_is_named_and_waits(database: Database) -> None:
+    async with database.connection() as db:
+        await db.execute("INSERT INTO erased_range VALUES ('aa.pack', 4, 6)")
+
+    left = await rewriting.clean(database, None)
+
+    async with database.connection() as db:
+        assert await db.fetchval("SELECT count(*) FROM erased_range") == 1
+    assert "another daemon" in left[0]
