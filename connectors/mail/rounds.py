@@ -224,6 +224,7 @@ class Rounds:
 
     async def catch_up(self) -> None:
         """Reads everything there is."""
+        await self._renew()  # of a folder that is gone nothing is left to read, but what we have of it
         for sync in self._mine():
             self._open = sync
             await self._board.look(self._session, sync)

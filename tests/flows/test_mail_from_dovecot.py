@@ -169,6 +169,19 @@ async def test_a_folder_that_was_renamed_is_recognised(office: Office) -> None:
     assert ("Projects",) not in await office.rows("SELECT key FROM checkpoint")
 
 
+async def test_when_all_is_read_no_mail_is_said_to_lie_in_a_folder_that_is_gone(office: Office) -> None:
+    office.dovecot.append(office.user, QUESTION, "Projects", flags="()")
+    await office.sync()
+    with office.dovecot.client(office.user) as program:
+        program.delete("Projects")
+
+    await office.sync()
+
+    assert await office.rows("SELECT state FROM source") == [("ok",)]
+    assert await office.rows("SELECT count(*) FROM mail_location WHERE gone_at IS NULL") == [(0,)]
+    assert await office.rows("SELECT count(*) FROM interaction") == [(1,)]
+
+
 async def test_a_mail_that_we_lost_comes_back_and_a_mail_deleted_there_stays(office: Office) -> None:
     for raw in (QUESTION, office.answer()):
         office.dovecot.deliver(office.user, raw)
