@@ -36,6 +36,7 @@ from interactions.records import (
     Importance,
     Interaction,
     Json,
+    JsonValue,
     Key,
     Kind,
     Link,
@@ -224,6 +225,10 @@ def _mail_block(mail: ParsedMail, marks: Sequence[str], proof: str) -> Json:
         "marks": list(dict.fromkeys(marks)),
         "authenticated": proof,
     }
+    if mail.forwarded is not None:
+        within = mail.forwarded
+        said: dict[str, JsonValue] = {"address": within.address, "name": within.display_name}
+        block = {**block, "forwarded_from": {**said, "date": within.date, "subject": within.subject}}
     if "bounce" in marks:
         block = {**block, "bounced": {"message_id": mail.report.message_id or None, "to": list(mail.report.failed)}}
     return block

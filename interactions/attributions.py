@@ -45,32 +45,47 @@ _START = re.compile(
 
 _HYPHENS = re.compile("[\u2010-\u2014\u2212]")
 
-_FROM, _DATED, _TO, _SUBJECT, _OTHER = "from", "date", "to", "subject", "other"
+FROM, DATED, TO, SUBJECT, _OTHER = "from", "date", "to", "subject", "other"
 _LABELS = {
-    _FROM: "from von de da od fra från lähettäjä van от від 发件人 寄件者 差出人 kimden feladó отправитель відправник",
-    _DATED: "date sent datum gesendet envoyé fecha enviado data inviato verzonden wysłano sendt dato skickat lähetetty "
+    FROM: "from von de da od fra från lähettäjä van expéditeur remitente nadawca от від 发件人 寄件者 差出人 kimden feladó отправитель відправник",
+    DATED: "date sent datum gesendet envoyé envoyée fecha enviado data inviato verzonden wysłano wysłane sendt dato skickat lähetetty "
     "päivämäärä päiväys дата отправлено надіслано 发送时间 日期 送信日時 gönderilme",
-    _TO: "to an à para aan do til till vastaanottaja кому 收件人 宛先 kime címzett получатель",
-    _SUBJECT: "subject betreff objet asunto assunto oggetto onderwerp temat emne ämne aihe тема 主题 主旨 件名 konu tárgy",
+    TO: "to an à destinataire destinatario para aan do til till vastaanottaja кому 收件人 宛先 kime címzett получатель",
+    SUBJECT: "subject betreff objet sujet asunto assunto oggetto onderwerp temat tytuł emne ämne aihe тема 主题 主旨 件名 konu tárgy",
     _OTHER: "cc kopie kopia kopi kopio копия копія 抄送 reply-to importance attachments organization",
 }
-_PHRASES = {"enviado el": _DATED, "data wysłania": _DATED, "дата отправки": _DATED, "от кого": _FROM}
+_PHRASES = {
+    "enviado el": DATED,
+    "data wysłania": DATED,
+    "дата отправки": DATED,
+    "от кого": FROM,
+    "від кого": FROM,
+    "fecha de envío": DATED,
+}
 _KIND = {word: kind for kind, words in _LABELS.items() for word in words.split()} | _PHRASES
 _LABEL = re.compile(r"[\s>]{0,20}\*{0,2}([^\W\d][\w\s-]{0,15}?)\s?\*{0,2}\s?[:：]\s?\*{0,2}\s?(.*)")
 
 _DIVIDER = re.compile(
     r"(?:-{2,40}|_{2,40}|={2,40})\s?(?:"
     r"(?:original|reply|forwarded|ursprüngliche|weitergeleitete|antwort|oprindelig|opprinnelig|ursprungligt|videresendt|"
-    r"alkuperäinen|edelleenlähetetty|oorspronkelijk|doorgestuurd|mensaje|messaggio|mensagem|wiadomość|oryginalna|исходное|"
-    r"оригинальное|пересылаемое|пересланное|вихідне|переслане|перенаправлене|邮件原件|原始邮件|转发邮件)"
+    r"alkuperäinen|edelleenlähetetty|oorspronkelijk|doorgestuurd|mensaje|messaggio|mensagem|wiadomość|oryginalna|"
+    r"przekazana|przekazywana|исходное|оригинальное|пересылаемое|пересланное|перенаправленное|переадресованное|вихідне|"
+    r"переслане|перенаправлене|邮件原件|原始邮件|转发邮件)"
     r"(?:\s(?:message|nachricht|meddelelse|melding|meddelande|viesti|bericht|original|originale|reenviado|inoltrato|"
-    r"oryginalna|wiadomość|przekazana|сообщение|письмо|повідомлення))?"
-    r"|message d.origine|message transféré|(?:начало|конец) пересылаемого сообщения"
+    r"oryginalna|wiadomość|przekazana(?:\sdalej)?|сообщение|письмо|повідомлення))?"
+    r"|message d.origine|message transféré|treść (?:oryginalnej|przekazanej) wiadomości"
+    r"|(?:начало|конец|завершение) пересылаемого сообщения"
     r")\s?(?:-{2,40}|_{2,40}|={2,40})"
 )
 _RULE = re.compile(r"[-_=*\s\u2013\u2014]{3,}")
 _FORWARDED = re.compile(
-    r"(?:begin forwarded message|начало переадресованного сообщения|anfang der weitergeleiteten \w+)\s?:?"
+    r"(?:begin forwarded message|начало (?:переадресованного|пересылаемого) сообщения|anfang der weitergeleiteten \w+"
+    r"|début du message (?:transféré|réexpédié)|inicio del mensaje reenviado|inizio messaggio inoltrato"
+    r"|początek przekazanej wiadomości|початок (?:листа, що пересилається|переадресованого повідомлення))\s?:?"
+)
+_ON = re.compile(
+    r"forward|weitergeleitet|transféré|réexpédié|reenviad|inoltrat|encaminhad|przekaz|пересыл|переслан|перенаправ|переадрес|"
+    r"пересил|videresendt|edelleenlähet|doorgestuur|vidarebefordr|转发"
 )
 
 
@@ -135,11 +150,11 @@ def _sureness(text: str) -> Sure:
     return Sure.NO
 
 
-def is_header_block(lines: Sequence[str], n: int) -> bool:
-    """Whether the header lines of an older mail begin here."""
+def header_block(lines: Sequence[str], n: int) -> dict[str, str]:
+    """What the header lines of an older mail say that begin here, by FROM, DATED, TO and SUBJECT."""
     kind, value = _label(lines[n])
-    if kind not in (_FROM, _DATED, _SUBJECT):
-        return False
+    if kind not in (FROM, DATED, SUBJECT):
+        return {}
     kinds: dict[str, str] = {}
     others = 0
     for line in lines[n : n + BLOCK_MAX]:
@@ -151,12 +166,18 @@ def is_header_block(lines: Sequence[str], n: int) -> bool:
             others += 1
             if others > 2:
                 break
-    named = [one for one in (_FROM, _DATED, _TO, _SUBJECT) if one in kinds]
-    if len(named) >= 3 and _FROM in named:
+    return kinds
+
+
+def is_header_block(lines: Sequence[str], n: int) -> bool:
+    """Whether the header lines of an older mail begin here."""
+    kinds = header_block(lines, n)
+    named = [one for one in (FROM, DATED, TO, SUBJECT) if one in kinds]
+    if len(named) >= 3 and FROM in named:
         return True
-    if _FROM in named and _DATED in named:
-        return bool(kinds[_FROM].strip(" *")) and _is_moment(kinds[_DATED])
-    return _DATED in named and _is_moment(kinds[_DATED]) and any("@" in kinds.get(one, "") for one in (_TO, _FROM))
+    if FROM in named and DATED in named:
+        return bool(kinds[FROM].strip(" *")) and _is_moment(kinds[DATED])
+    return DATED in named and _is_moment(kinds[DATED]) and any("@" in kinds.get(one, "") for one in (TO, FROM))
 
 
 def _is_moment(value: str) -> bool:
@@ -165,10 +186,17 @@ def _is_moment(value: str) -> bool:
 
 
 def _label(line: str) -> tuple[str, str]:
-    found = _LABEL.match(line[:CHARS_MAX].casefold().replace("\u00a0", " "))
+    if ":" not in line and "：" not in line:
+        return "", ""
+    found = _LABEL.match(line[:CHARS_MAX].replace("\u00a0", " "))
     if not found:
         return "", ""
-    return _KIND.get(found.group(1).strip(), ""), found.group(2)
+    return _KIND.get(found.group(1).strip().casefold(), ""), found.group(2)
+
+
+def is_forward_divider(line: str) -> bool:
+    """A divider that says that the mail after it is sent on."""
+    return is_divider(line) and _ON.search(_plain(line)) is not None
 
 
 def is_divider(line: str) -> bool:

@@ -12,8 +12,8 @@ same `parse`. Beyond hard bounds `parse` raises TooComplex, and the mail is kept
 All steps give the same `Tree` of parts, and one function makes the mail from it. The header lines of the mail itself
 are read by hand in each case (`mime_careful.header_lines`): only undecoded ones show where an address ends.
 
-Limits: a mail attached to a mail is listed by its parts; its own header says nothing about the outer mail. Its words are
-those of the outer one only where that has none.
+A mail attached to a mail is one file; its header says nothing about the outer mail, and its words are those of the outer
+one only where that has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +23,10 @@ from datetime import datetime
 
 import fast_mail_parser
 
-from interactions.addresses import Mailbox, parse_addresses
+from interactions.addresses import AddressList, Mailbox, parse_addresses
 from interactions.bodies import HTML_CHARS_MAX, TEXT_CHARS_MAX, has_quotes, html_to_texts
+from interactions.forwards import Forwarded, forwarded_as, forwarded_in
+from interactions.invites import Invite, read_invites
 from interactions.mime_careful import (
     HEADER_BYTES_MAX,
     Tree,
@@ -34,7 +36,7 @@ from interactions.mime_careful import (
     header_end,
     header_lines,
 )
-from interactions.mime_headers import attachment_name, importance_of, marks_of, message_ids, read_date
+from interactions.mime_headers import NAME_CHARS_MAX, attachment_name, importance_of, marks_of, message_ids, read_date
 from interactions.mime_reports import Report, read_report
 from interactions.mime_words import clean, decode_words, parameters
 from interactions.records import Attachment
@@ -52,6 +54,9 @@ SUBJECT_CHARS_MAX = 4000
 REFERENCES_MAX = 100
 ATTACHMENTS_MAX = 500
 AUTH_RESULTS_MAX = 20
+CALENDARS_MAX = 4
+CALENDAR_BYTES_MAX = 1024 * 1024
+INVITES_MAX = 100
 
 _SINGLE = ("content-type", "content-transfer-encoding")  # two of them are read differently by different programs
 _DESCRIBING = ("content-type", "content-disposition")
@@ -64,13 +69,15 @@ class TooComplex(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a mail would cost to parse, estimated from above. `words`: encoded ones, in headers of any part."""
+    """What a mail would cost to parse, estimated from above. `words`: encoded ones, in headers of any part;
+    `calendars`: parts that may hold one."""
 
     size: int
     header_bytes: int
     parts: int
     depth: int
     words: int = 0
+    calendars: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +105,16 @@ class ParsedMail:
     auth_results: tuple[str, ...] = ()
     html: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    invites: tuple[Invite, ...] = ()
+    forwarded: Forwarded | None = None
 
 
 def inspect(raw: bytes) -> Shape:
     """A linear look: sizes, and how many parts and levels there could be at most."""
     boundaries = raw.count(b"boundary=") + raw.count(b"boundary =") + raw.count(b"BOUNDARY")
     boundaries += raw.lower().count(b"message/rfc822") if raw.count(b"822") else 0
-    return Shape(len(raw), header_end(raw), raw.count(b"\n--"), boundaries, raw.count(b"=?"))
+    calendars = raw.lower().count(b"text/calendar") if b"alendar" in raw or b"ALENDAR" in raw else 0
+    return Shape(len(raw), header_end(raw), raw.count(b"\n--"), boundaries, raw.count(b"=?"), calendars)
 
 
 def is_heavy(shape: Shape) -> bool:
@@ -114,19 +124,20 @@ def is_heavy(shape: Shape) -> bool:
         or shape.header_bytes > HEAVY_HEADER_BYTES
         or shape.parts > HEAVY_PARTS
         or shape.depth > HEAVY_DEPTH
+        or shape.calendars > 0
     )
 
 
 def parse(raw: bytes) -> ParsedMail:
     """Reads a mail. Raises TooComplex beyond the hard bounds, MemoryError where memory is bounded, and nothing else."""
-    shape = inspect(raw)
-    if shape.header_bytes > HEADER_BYTES_MAX:
-        raise TooComplex(f"its header is {shape.header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
-    tree = _tree(raw, shape)
+    header_bytes = header_end(raw)
+    if header_bytes > HEADER_BYTES_MAX:
+        raise TooComplex(f"its header is {header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
+    tree = _tree(raw, header_bytes)
     try:
         mail = _mail(tree)
         is_cut = not _has_end(raw, tree)
-        report = read_report(raw, shape.header_bytes) if "bounce" in mail.marks else mail.report
+        report = read_report(raw, header_bytes) if "bounce" in mail.marks else mail.report
         return replace(mail, report=report, marks=(*mail.marks, "truncated") if is_cut else mail.marks)
     except (TooComplex, MemoryError):  # half a mail for want of memory would look like the whole
         raise
@@ -144,18 +155,18 @@ def _has_end(raw: bytes, tree: Tree) -> bool:
 
 def cut(raw: bytes, part: str) -> bytes:
     """The decoded content of the part at a path such as `1.2`. Raises KeyError where there is none."""
-    for path, node, _ in _leaves(_tree(raw, inspect(raw))):
+    for path, node, _ in _nodes(_tree(raw, header_end(raw))):
         if path == part:
             return node.content
     raise KeyError(part)
 
 
-def _tree(raw: bytes, shape: Shape) -> Tree:
-    header = raw[: shape.header_bytes]
+def _tree(raw: bytes, header_bytes: int) -> Tree:
+    header = raw[:header_bytes]
     tree = None
-    if header.isascii() and header.count(b"\r") == header.count(b"\r\n") and shape.words <= NATIVE_WORDS_MAX:
+    if header.isascii() and header.count(b"\r") == header.count(b"\r\n") and _words(raw) <= NATIVE_WORDS_MAX:
         with suppress(fast_mail_parser.ParseError):
-            tree = _native(fast_mail_parser.parse_email_tree(raw))
+            tree = _native(fast_mail_parser.parse_email_tree(raw), raw)
     if tree is None:
         tree = careful_tree(raw, PARTS_MAX, DEPTH_MAX)
     if not tree.is_whole:
@@ -164,8 +175,14 @@ def _tree(raw: bytes, shape: Shape) -> Tree:
     return tree
 
 
-def _native(root: fast_mail_parser.PyMimePart) -> Tree | None:
-    """The native parser's tree as ours, or None where it does not read what others would: bytes beyond ASCII in the
+def _words(raw: bytes) -> int:
+    """How many encoded words there could be, at most. One sign is counted ten times as fast as two."""
+    signs = raw.count(b"?")
+    return signs if signs <= NATIVE_WORDS_MAX else raw.count(b"=?")
+
+
+def _native(root: fast_mail_parser.PyMimePart, raw: bytes) -> Tree | None:
+    """The native parser's tree as ours, or None where it does not read what others would: raw bytes beyond ASCII in the
     headers of parts, uuencoded content, a multipart without parts. An explicit stack, since depth comes from outside."""
     top = Tree()
     todo = [(root, top, 1)]
@@ -176,8 +193,9 @@ def _native(root: fast_mail_parser.PyMimePart) -> Tree | None:
         if count > PARTS_MAX or depth > DEPTH_MAX:
             return Tree(is_whole=False)
         headers = {name.lower(): values for name, values in node.headers.items()}
-        describing = [value for name in _DESCRIBING for value in headers.get(name, ())]
-        if node is not root and not all(value.isascii() for value in describing):
+        if node is not root and not all(
+            value.isascii() or _is_decoded(value, raw) for name in _DESCRIBING for value in headers.get(name, ())
+        ):
             return None
         if any("uu" in value.lower() for value in headers.get("content-transfer-encoding", ())):
             return None
@@ -191,55 +209,88 @@ def _native(root: fast_mail_parser.PyMimePart) -> Tree | None:
     return top
 
 
-def _leaves(root: Tree) -> Iterator[tuple[str, Tree, bool]]:
-    """Every leaf with its path and whether it lies within an attached message, in order."""
+def _is_decoded(value: str, raw: bytes) -> bool:
+    """Whether the native parser has read the letters of a header as anybody would. It takes bytes that are no UTF-8 for
+    Latin-1, so those letters are believed only in a mail that has no such bytes, and no word that lies about its own."""
+    if "\ufffd" in value:
+        return False
+    if not any("\x80" <= letter <= "\xff" for letter in value):
+        return True
+    return raw.isascii() and b"=?us-ascii" not in raw.lower()
+
+
+def _nodes(root: Tree) -> Iterator[tuple[str, Tree, bool]]:
+    """Every leaf and every attached message with its path and whether it lies within such a message, in order."""
     stack: list[tuple[str, Tree, bool]] = [("", root, False)]
     while stack:
         path, node, within = stack.pop()
-        inside = within or node.is_message
-        if not node.children:
+        if node.is_message or not node.children:
             yield path or "1", node, within
-            continue
+        inside = within or node.is_message
         stack.extend(
             (f"{path}.{n + 1}" if path else str(n + 1), node.children[n], inside)
             for n in reversed(range(len(node.children)))
         )
 
 
+@dataclass(slots=True)
+class _Contents:
+    """What the parts of a mail hold."""
+
+    plain: list[str] = field(default_factory=list)
+    html: list[str] = field(default_factory=list)
+    calendars: list[str] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    messages: list[bytes] = field(default_factory=list)
+    is_bare: bool = False  # it has no words of its own
+
+
+def _contents(tree: Tree) -> _Contents:
+    """Texts, files and calendars. An attached message is one file; its words are taken only where the mail has none."""
+    found = _Contents()
+    nodes = list(_nodes(tree))
+    found.is_bare = not any(_is_text(node) and node.content.strip() for _, node, within in nodes if not within)
+    for path, node, within in nodes:
+        kind = node.content_type
+        if within and not (found.is_bare and _is_text(node)):
+            continue
+        if node.is_message:
+            found.messages.append(node.content)
+        elif _is_text(node) and not (node.filename and kind == "text/plain" and found.plain):
+            text = decode_text(node.content[: 4 * TEXT_CHARS_MAX], node.headers)
+            (found.plain if kind == "text/plain" else found.html).append(text)
+            continue
+        if kind == "text/calendar" and len(found.calendars) < CALENDARS_MAX:
+            found.calendars.append(decode_text(node.content[:CALENDAR_BYTES_MAX], node.headers))
+        if len(found.attachments) < ATTACHMENTS_MAX and (node.content or node.filename):
+            found.attachments.append(_attachment(len(found.attachments), path, node))
+    return found
+
+
+_ROLES = ("from", "sender", "to", "cc", "bcc", "reply-to")
+_NOBODY = parse_addresses("")
+
+
 def _mail(tree: Tree) -> ParsedMail:
     headers = tree.headers
-    plain: list[str] = []
-    html: list[str] = []
-    attachments: list[Attachment] = []
-    leaves = list(_leaves(tree))
-    is_only_message = not any(_is_text(node) for _, node, within in leaves if not within)
-    for path, node, within in leaves:
-        is_ours = not within or is_only_message
-        if _is_text(node) and is_ours and not (node.filename and node.content_type == "text/plain" and plain):
-            text = decode_text(node.content[: 4 * TEXT_CHARS_MAX], node.headers)
-            (plain if node.content_type == "text/plain" else html).append(text)
-        elif len(attachments) < ATTACHMENTS_MAX and (node.content or node.filename):
-            attachments.append(_attachment(len(attachments), path, node))
-    markup = "\n".join(html)[:HTML_CHARS_MAX] or None
-    text = "\n".join(plain).strip()
+    found = _contents(tree)
+    markup = "\n".join(found.html)[:HTML_CHARS_MAX] or None
+    text = "\n".join(found.plain).strip()
     body, marked = (text, text) if text or not markup else html_to_texts(markup)
-    people = {
-        name: parse_addresses(_joined(headers, name)) for name in ("from", "sender", "to", "cc", "bcc", "reply-to")
-    }
-    ids = message_ids(_joined(headers, "message-id"))
-    addresses = {box.address for found in people.values() for box in found.mailboxes}
-    replied = [i for i in message_ids(_joined(headers, "in-reply-to")) if i not in addresses]
-    references = [i for i in message_ids(_joined(headers, "references")) if i not in addresses]
-    if len(references) > REFERENCES_MAX:
-        references = references[: REFERENCES_MAX // 2] + references[-REFERENCES_MAX // 2 :]
-    ambiguous = people["from"].ambiguous or len(people["from"].mailboxes) != 1
-    ambiguous = ambiguous or any(len(headers.get(name, ())) > 1 for name in _SINGLE)
     has_marks = marked is not body
     body = clean(body)[:TEXT_CHARS_MAX]
     marked = clean(marked)[:TEXT_CHARS_MAX] if has_marks else body
     markup = clean(markup) if markup else None
+    people = {name: parse_addresses(_joined(headers, name)) if name in headers else _NOBODY for name in _ROLES}
+    ids = message_ids(_joined(headers, "message-id"))
+    addresses = {box.address for some in people.values() for box in some.mailboxes}
+    replied = [i for i in message_ids(_joined(headers, "in-reply-to")) if i not in addresses]
+    references = [i for i in message_ids(_joined(headers, "references")) if i not in addresses]
+    if len(references) > REFERENCES_MAX:
+        references = references[: REFERENCES_MAX // 2] + references[-REFERENCES_MAX // 2 :]
     subject = " ".join(clean(decode_words(_first(headers, "subject"))).split())[:SUBJECT_CHARS_MAX]
-    is_reply = bool(replied or references) or base_subject(subject)[1] == "reply"
+    topic_kind = base_subject(subject)[1]
+    is_reply = bool(replied or references) or topic_kind == "reply"
     said = new_words(marked, markup if text and markup and has_quotes(markup) else None, is_reply=is_reply)
     return ParsedMail(
         message_id=ids[0] if ids else "",
@@ -254,14 +305,37 @@ def _mail(tree: Tree) -> ParsedMail:
         bcc=people["bcc"].mailboxes,
         reply_to=people["reply-to"].mailboxes,
         list_id=clean(decode_words(_first(headers, "list-id")))[:500],
-        marks=marks_of(headers, tree.content_type) + (("ambiguous",) if ambiguous else ()),
+        marks=_marks(tree, people["from"]),
         importance=importance_of(headers),
         auth_results=tuple(clean(one) for one in headers.get("authentication-results", ())[:AUTH_RESULTS_MAX]),
         body_text=body,
         reply_text=said if said != body else "",
         html=markup,
-        attachments=tuple(attachments),
+        attachments=tuple(found.attachments),
+        invites=_invites(found.calendars),
+        forwarded=_forwarded(marked, topic_kind == "forward", found, tree.content_type),
     )
+
+
+def _marks(tree: Tree, senders: AddressList) -> tuple[str, ...]:
+    ambiguous = senders.ambiguous or len(senders.mailboxes) != 1
+    ambiguous = ambiguous or any(len(tree.headers.get(name, ())) > 1 for name in _SINGLE)
+    return marks_of(tree.headers, tree.content_type) + (("ambiguous",) if ambiguous else ())
+
+
+def _forwarded(text: str, is_forward: bool, found: _Contents, content_type: str) -> Forwarded | None:
+    """The mail that is sent on: the one attached, or the one in the text. What a report returns is none."""
+    if content_type == "multipart/report":
+        return None
+    if len(found.messages) == 1 and (is_forward or found.is_bare):
+        return forwarded_as(header_lines(found.messages[0]))
+    return forwarded_in(text, is_forward)
+
+
+def _invites(calendars: Sequence[str]) -> tuple[Invite, ...]:
+    """What calendar parts say, each thing once: many programs put one calendar into a mail twice."""
+    found = dict.fromkeys(one for text in calendars for one in read_invites(text))
+    return tuple(found)[:INVITES_MAX]
 
 
 def _is_text(node: Tree) -> bool:
@@ -269,7 +343,11 @@ def _is_text(node: Tree) -> bool:
 
 
 def _attachment(n: int, path: str, node: Tree) -> Attachment:
-    name = attachment_name(node.filename, node.content_type, n)
+    given = node.filename
+    if node.is_message:
+        topic = clean(decode_words(_first(header_lines(node.content), "subject"))) or "message"
+        given = given or f"{topic[:NAME_CHARS_MAX]}.eml"
+    name = attachment_name(given, node.content_type, n)
     return Attachment(n, name, node.content_type, len(node.content), node.disposition == "inline", path)
 
 

@@ -10,6 +10,7 @@ Where it finds more parts or levels than allowed, or no end of levels (Recursion
 import email
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import Message
 
@@ -60,10 +61,10 @@ def careful_tree(raw: bytes, parts_max: int, depth_max: int) -> Tree:
 
 def _walk(root: Message, parts_max: int, depth_max: int) -> Tree:
     top = Tree()
-    todo: list[tuple[Message, Tree, int]] = [(root, top, 1)]
+    todo: list[tuple[Message, Tree, int, bool]] = [(root, top, 1, False)]
     count = 0
     while todo:
-        node, ours, depth = todo.pop()
+        node, ours, depth, within = todo.pop()
         count += 1
         if count + len(todo) > parts_max or depth > depth_max:
             top.is_whole = False
@@ -73,11 +74,21 @@ def _walk(root: Message, parts_max: int, depth_max: int) -> Tree:
         if isinstance(payload, list):
             ours.children = [Tree() for _ in payload]
             pairs = zip(payload, ours.children, strict=True)
-            todo.extend((child, mine, depth + 1) for child, mine in pairs if isinstance(child, Message))
+            if ours.is_message and not within:
+                ours.content = _bytes_of(payload)
+                within = True
+            todo.extend((child, mine, depth + 1, within) for child, mine in pairs if isinstance(child, Message))
         else:
             content = node.get_payload(decode=True)
             ours.content = content if isinstance(content, bytes) else b""
     return top
+
+
+def _bytes_of(attached: Sequence[object]) -> bytes:
+    """An attached message, written anew; nothing of one that cannot be."""
+    with suppress(Exception):
+        return b"".join(one.as_bytes() for one in attached if isinstance(one, Message))
+    return b""
 
 
 def _fill(node: Message, ours: Tree) -> None:

@@ -11,6 +11,7 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 from daemon import attention
+from daemon.intake import meetings
 from daemon.intake.answers import beside_their_parents
 from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.ruling import ruled
@@ -79,6 +80,7 @@ async def _write(
     await chains.merge(db, placement.merged)
     await records.add_all(db, decided, known)
     await chains.save_refs(db, threads, placement)
+    await meetings.admit(db, source, mails, decided, now)
     flagged = await _flag(db, decided)
     await attention.hold(db, on_control)
     await attention.wake(db, decided)

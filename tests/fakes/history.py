@@ -76,6 +76,8 @@ INSERT INTO origin (space, key, interaction_id)
     SELECT 'mail', sha256(n::text::bytea), pg_temp.id(5, n) FROM generate_series(1, $N) n;
 INSERT INTO call_event (source, call_key, dedup_key, received_at, event)
     SELECT 'main', (n / 3)::text, n::text, pg_temp.at(n), '{}' FROM generate_series(1, $N) n;
+INSERT INTO invite (key, mail_id, n, sent_at, sender, is_proved, said)
+    SELECT sha256((n / 3)::text::bytea), pg_temp.id(5, n), 0, pg_temp.at(n), 'x', true, '{}' FROM generate_series(1, $N) n;
 INSERT INTO sms_status (source, sms_key, dedup_key, received_at, status)
     SELECT 'main', (n / 3)::text, n::text, pg_temp.at(n), 'sent' FROM generate_series(1, $N/2) n;
 INSERT INTO source (name, kind, type) SELECT 'source ' || n, 'mailbox', 'imap' FROM generate_series(1, 10) n;

@@ -197,7 +197,7 @@ _TEXT = st.text(alphabet="Привет, мир! abc\n.=<>&", max_size=200)
 def test_both_parsers_agree_on_well_formed_mails(text: str, html: str | None, files: list[tuple[str, bytes]]) -> None:
     raw = message_of(text, html, files).as_bytes()
 
-    native = mime._native(fast_mail_parser.parse_email_tree(raw))
+    native = mime._native(fast_mail_parser.parse_email_tree(raw), raw)
     careful = careful_tree(raw, PARTS_MAX, DEPTH_MAX)
 
     assert native is not None

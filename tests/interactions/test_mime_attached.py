@@ -1,0 +1,53 @@
+"""What is attached to a mail: other mails, and names in the headers of parts, whichever parser reads them."""
+
+from email.message import EmailMessage
+
+import pytest
+
+from interactions.mime import cut, parse
+
+
+def lines(*texts: str) -> bytes:
+    return "\r\n".join(texts).encode()
+
+
+def test_a_mail_attached_to_a_mail_is_one_file() -> None:
+    inner = EmailMessage()
+    inner["Subject"] = "Счёт/17"
+    inner.set_content("words")
+    inner.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="a.pdf")
+    outer = EmailMessage()
+    outer["From"] = "a@b.example"
+    outer.set_content("see below")
+    outer.add_attachment(inner)
+    raw = outer.as_bytes()
+
+    for whole in (raw, raw.replace(b"From: a@b.example", "From: а <a@b.example>".encode())):  # native, and careful
+        mail = parse(whole)
+        assert [(one.name, one.content_type, one.part) for one in mail.attachments] == [
+            ("Счёт_17.eml", "message/rfc822", "2")
+        ]
+        assert parse(cut(whole, "2")).attachments[0].name == "a.pdf"
+        assert cut(whole, "2.1.2") == b"%PDF"  # as it was listed before it was one file
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (b"=?windows-1251?b?xO7q8+zl7fI=?=", "Документ"),
+        ("Документ".encode(), "Документ"),
+        ("Документ".encode("cp1251"), "Документ"),
+        (b"=?iso-8859-1?q?B=E4r?=", "Bär"),
+        (b"=?utf-8?b?0JTQvtC=?= =?utf-8?b?utC+?=", "Доко"),
+    ],
+)
+def test_a_name_in_the_header_of_a_part_is_read_whoever_reads_it(name: bytes, expected: str) -> None:
+    raw = lines(
+        "From: a@b.example", "Content-Type: multipart/mixed; boundary=b", "", "--b", "", "hi", "--b", "X-Y: z", ""
+    )
+    raw += (
+        b'Content-Disposition: attachment; filename="%s.pdf"\r\nContent-Type: application/pdf\r\n\r\nx\r\n--b--\r\n'
+        % name
+    )
+
+    assert [one.name for one in parse(raw).attachments] == [f"{expected}.pdf"]
