@@ -17,14 +17,12 @@ the same and rolls it back. What names the person in talks with others is listed
 """
 
 import asyncio
-import hmac
 import json
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 from secrets import token_hex
 from urllib.parse import unquote_plus
@@ -32,8 +30,9 @@ from uuid import UUID
 
 from config.settings import Settings
 from daemon.contacts import Gone, new_id
+from daemon.intake.erased import hash_of
 from interactions.contacts import ContactKind
-from interactions.records import AddressKind, Json, Key
+from interactions.records import AddressKind, Json
 from storage import addresses, contacts, erased, erasure, feed, rewriting
 from storage.blobs import Blobs
 from storage.database import Connection, Database
@@ -195,11 +194,6 @@ async def _wipe_quarantine(db: Connection, blobs: Blobs, words: Words) -> int:
 # ---- what keeps them out
 
 
-def hash_of(key: bytes, address: Key) -> bytes:
-    """By which an address is known again without being kept."""
-    return hmac.digest(key, f"{address.kind.value}:{address.value}".encode(), sha256)
-
-
 def hash_key(settings: Settings) -> bytes:
     """The key of the hashes: the secret of the configuration, else one of our own, made once in the data folder."""
     if settings.login.secret_key is not None:
@@ -215,6 +209,12 @@ def hash_key(settings: Settings) -> bytes:
         file.flush()
         os.fsync(descriptor)
     return path.read_bytes()
+
+
+def known_key(settings: Settings) -> bytes:
+    """The same, without making one: none means that nobody was erased yet."""
+    path = Path(settings.data_dir) / KEY_FILE
+    return hash_key(settings) if settings.login.secret_key is not None or path.exists() else b""
 
 
 # ---- the rest: ledger and disk

@@ -6,6 +6,7 @@ from config.program_settings import Rule as RuleTable
 from config.settings import Settings
 from connectors.base import Receiver
 from connectors.registry import receiver_for
+from daemon.erasing import known_key
 from daemon.intake.context import IntakeSettings, SourceSettings
 from interactions.addresses import email_key
 from interactions.never_log import NeverLog
@@ -44,6 +45,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         auth_servers=frozenset(settings.mail.auth_servers),
         unproved_claims=settings.mail.unproved == "claims",
         review_flags=settings.features.review_flags,
+        erasure_key=known_key(settings),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -42,6 +43,7 @@ async def erase_contact(request: Request, contact_id: UUID, given: EraseIn) -> J
             serving.database, serving.blobs, contact_id, given.mode, given.reason, viewer_of(request).user_id, key,
             datetime.now(UTC), dry_run=given.dry_run,
         )  # fmt: skip
+    serving.desk.settings = replace(serving.desk.settings, erasure_key=key)
     serving.erased.set()
     return JSONResponse(done.as_json())
 

@@ -39,6 +39,7 @@ class IntakeSettings:
     unproved_claims: bool = False
     never_log: NeverLog = field(default_factory=NeverLog)
     rules: tuple[Rule, ...] = ()
+    erasure_key: bytes = field(default=b"", repr=False)
     review_flags: bool = True
 
     def source(self, name: str) -> SourceSettings:

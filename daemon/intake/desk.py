@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from connectors.base import Accepted, Batch, Report
 from daemon.intake import calls, mail
 from daemon.intake.context import IntakeSettings
+from daemon.intake.erased import kept_out
 from interactions.admission import ReadMail, read_mail
 from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, SmsArrived, SmsStatusChanged
 from interactions.mime import ParsedMail, TooComplex
@@ -26,6 +27,7 @@ from interactions.never_log import NeverLog
 from interactions.records import Json
 from storage import blobs, checkpoints, feed, leases, locations, lookup, records, sources
 from storage.database import Connection, Database
+from storage.erased import is_anybody_kept_out
 
 Parse = Callable[[bytes], Awaitable[ParsedMail]]
 
@@ -58,20 +60,15 @@ class Desk:
         came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
         unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]
         wanted = [one for one in came if one.location not in unwanted] if unwanted else came
-        raws = [one.raw for one in wanted]
-        keeping = asyncio.ensure_future(self._keep(raws))  # the disk works while we read
-        try:
-            mails, unread = await self._read(wanted, now)
-            stored = await keeping
-        finally:
-            keeping.cancel()
+        erased, mails, unread, stored = await self._take_in(wanted, now)
+        unwanted += [one.arrival.location for one in erased]
         left_out = [locations.Placed(at, None) for at in (*batch.left_out, *unwanted)]
         ready = mail.MailBatch(lease.name, lease.source_id, mails, unread)
 
         async def work(db: Connection) -> int:
             await leases.fence(db, lease.source_id, lease.token)
             await blobs.add_all(db, stored)
-            new = await mail.admit(db, ready, self.settings, now) if raws else 0
+            new = await mail.admit(db, ready, self.settings, now) if mails or unread else 0
             await locations.place_alike(db, lease.source_id, batch.again)
             await locations.add_all(db, lease.source_id, left_out)
             new += await self.admit_events(db, lease.name, batch.arrivals, now)
@@ -94,6 +91,28 @@ class Desk:
         )
         await calls.admit_statuses(db, source, [one for one in arrivals if isinstance(one, SmsStatusChanged)])
         return new
+
+    async def _take_in(
+        self, wanted: Sequence[MailArrived], now: datetime
+    ) -> tuple[list[ReadMail], list[ReadMail], list[mail.Unread], list[blobs.Stored]]:
+        """Reads mails and keeps their bytes, at the same time, unless some may have to stay out; those come first."""
+        if wanted and await self._is_anybody_erased():
+            mails, unread = await self._read(wanted, now)
+            async with self._database.connection() as db:
+                out = await kept_out(db, mails, self.settings.erasure_key)
+            mails = [one for one in mails if one not in out] if out else mails
+            kept = [one.arrival.raw for one in mails] + [one.arrival.raw for one in unread]
+            return out, mails, unread, await self._keep(kept)
+        keeping = asyncio.ensure_future(self._keep([one.raw for one in wanted]))  # the disk works while we read
+        try:
+            mails, unread = await self._read(wanted, now)
+            return [], mails, unread, await keeping
+        finally:
+            keeping.cancel()
+
+    async def _is_anybody_erased(self) -> bool:
+        async with self._database.connection() as db:
+            return await is_anybody_kept_out(db)
 
     async def _keep(self, raws: Sequence[bytes]) -> list[blobs.Stored]:
         async with self._database.connection() as db:

@@ -3,18 +3,25 @@
 import asyncio
 import io
 import zipfile
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from connectors.base import Batch
 from daemon import erasing
 from daemon.erasing import Words
+from daemon.intake.erased import hash_of
 from interactions.records import AddressKind, Key
+from storage import leases
 from storage.database import Database
 from storage.embedded import EmbeddedServer
 from storage.migrate import migrate
 from tests.fakes.api import Api, add_contact, make_api
+from tests.fakes.arrivals import mail
 
 MARK = "Zolotareva"
 NUMBER = "+79161234567"
@@ -139,6 +146,26 @@ async def test_a_call_keeps_its_times_when_it_is_made_anonymous_and_a_late_event
     assert [one["address"] for one in after["participants"] if one["role"] == "subscriber"] == [""]
 
 
+async def test_what_was_erased_does_not_come_back_by_sync_and_new_mail_does(api: Api, tmp_path: Path) -> None:
+    person = await planted(api)
+    await api.post(f"/contacts/{person}/erase", {"reason": "asked for it", "mode": "remove"})
+    packs = sorted(tmp_path.rglob("*.pack"))
+    older = ALONE.replace(b"<2@", b"<3@").replace(b"11:00:00", b"08:00:00")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    new = ALONE.replace(b"<2@", b"<4@").replace(b"Mon, 23 Nov 2026 11:00:00 +0300", format_datetime(tomorrow).encode())
+
+    again = await api.mails(MAIL, ALONE, older)
+    packs_then = sorted(tmp_path.rglob("*.pack"))
+    async with api.serving.database.connection() as db:
+        [lease] = await leases.acquire(db, "test", ["sales"], 1, 60)
+        accepted = await api.serving.desk.accept(lease, Batch([replace(mail(new), received_at=tomorrow)]))
+
+    assert packs_then == packs
+    assert len(again) == 2
+    assert accepted.new == 1
+    assert "3@" + MARK.casefold() not in await rows(api.serving.database)
+
+
 async def test_a_dry_run_counts_the_same_and_leaves_all_as_it_was(api: Api) -> None:
     person = await planted(api)
     before = await rows(api.serving.database)
@@ -252,5 +279,5 @@ async def test_hashes_depend_on_the_key_and_the_key_is_made_once(api: Api, tmp_p
 
     [key] = keys
     address = Key(AddressKind.EMAIL, "a@x.example")
-    assert erasing.hash_of(key, address) != erasing.hash_of(b"other", address)
+    assert hash_of(key, address) != hash_of(b"other", address)
     assert (tmp_path / "d" / erasing.KEY_FILE).stat().st_mode & 0o777 == 0o600
