@@ -222,7 +222,8 @@ class Door:
                 self._ask_for_room()
                 mine[1].clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(mine[1].wait(), min(ASK_SECONDS, self._hosts.turn_seconds))
+                    async with asyncio.timeout(min(ASK_SECONDS, self._hosts.turn_seconds)):
+                        await mine[1].wait()
                 self._check()
         finally:
             host.waiting.remove(mine)

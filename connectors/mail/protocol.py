@@ -94,6 +94,7 @@ class ImapProtocol(IMAP4ClientProtocol):
         super().__init__(loop)
         self.peer = peer
         self.quiet_seconds = quiet_seconds
+        self.done_seconds = DONE_SECONDS  # a server that does not end IDLE by then is dead, whatever else it says
         self.greeting: asyncio.Future[bytes] = loop.create_future()
         self.unsolicited: deque[tuple[bytes, bytes]] = deque(maxlen=UNSOLICITED_MAX)
         self.notices: deque[Response] = deque(maxlen=UNSOLICITED_MAX)
@@ -258,7 +259,7 @@ class ImapProtocol(IMAP4ClientProtocol):
                 is_late = not self.changed.is_set()
                 if not pending.done.done():
                     self._write(b"DONE\r\n")
-                answer = await self._wait(pending, pending.done, DONE_SECONDS, noise_counts=False)
+                answer = await self._wait(pending, pending.done, self.done_seconds, noise_counts=False)
                 self.was_deaf = is_late and any(kind == b"EXISTS" for kind, _ in self.unsolicited)
                 return self._idled(answer)
 

@@ -260,9 +260,9 @@ class ImapSession:
         """The headers of those of these mails that are still there, ascending."""
         return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS%s BODY.PEEK[HEADER])" % self._names)
 
-    async def fetch(self, uids: Iterable[int], bytes_max: int | None = None) -> list[Fetched]:
-        """These mails as far as they are still there, ascending; of each only the first `bytes_max` bytes if given."""
-        part = b"" if bytes_max is None else b"<0.%d>" % bytes_max
+    async def fetch(self, uids: Iterable[int], bytes_max: int | None = None, start: int = 0) -> list[Fetched]:
+        """These mails as far as they are still there, ascending; of each only `bytes_max` bytes from `start` if given."""
+        part = b"" if bytes_max is None else b"<%d.%d>" % (start, bytes_max)
         return await self._fetch(uids, b"(UID RFC822.SIZE INTERNALDATE FLAGS%s BODY.PEEK[]%s)" % (self._names, part))
 
     async def flags(self, uids: Iterable[int]) -> list[Fetched]:
@@ -342,7 +342,8 @@ class ImapSession:
     async def rest(self, seconds: float) -> None:
         """Does nothing for so long, or until others want this connection."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wanted.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._wanted.wait()
 
     async def noop(self) -> None:
         """Shows that we are alive, and hears the news."""

@@ -4,11 +4,13 @@
 
 Each command is answered from a book: bytes, in which `%T` stands for the tag, or a function from the command's
 arguments to bytes. A list gives one answer for each time, the last one for ever. `CLOSE` at the end of an answer hangs
-up after it; an empty answer is silence. What was asked is in `asked`. `push` speaks unasked to everybody connected.
+up after it; an empty answer is silence. What was asked is in `asked`. `push` speaks unasked to everybody connected. With
+`room` so many may be connected at a time.
 """
 
 import asyncio
 import contextlib
+import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -48,7 +50,7 @@ def folder(*uids: int, uidvalidity: int = 1, next_uid: int | None = None) -> byt
 
 
 def mails(bodies: Mapping[int, bytes]) -> Callable[[str], bytes]:
-    """The answer to FETCH of sizes, headers or bodies, honest about them; `BODY.PEEK[]<0.n>` is cut."""
+    """The answer to FETCH of sizes, headers or bodies, honest about them; of `BODY.PEEK[]<m.n>` a part."""
 
     def answer(arguments: str) -> bytes:
         wanted, items = arguments.split(" ", 1)
@@ -63,9 +65,10 @@ def mails(bodies: Mapping[int, bytes]) -> Callable[[str], bytes]:
                 head = body.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
                 said += b" FLAGS () BODY[HEADER] {%d}\r\n%s" % (len(head), head)
             elif "BODY.PEEK" in items:
-                _cut, _, rest = items.partition("<0.")
-                part = body[: int(rest.partition(">")[0])] if rest else body
-                said += b" FLAGS () BODY[] {%d}\r\n%s" % (len(part), part)
+                cut = re.search(r"<(\d+)\.(\d+)>", items)
+                start, most = (int(cut[1]), int(cut[2])) if cut else (0, len(body))
+                part = body[start : start + most]
+                said += b" FLAGS () BODY[]%s {%d}\r\n%s" % (b"<%d>" % start if cut else b"", len(part), part)
             said += b")\r\n"
         return said + OK
 
@@ -117,14 +120,22 @@ class ImapScript:
 
     host = "127.0.0.1"
 
-    def __init__(self, book: Book | None = None, tls: ssl.SSLContext | None = None, tls_at_once: bool = False) -> None:
+    def __init__(
+        self,
+        book: Book | None = None,
+        tls: ssl.SSLContext | None = None,
+        tls_at_once: bool = False,
+        room: int | None = None,
+    ) -> None:
         self.asked: list[str] = []
         self.connections = 0
+        self.refused = 0  # for want of room
         self.book: dict[str, Answer | Sequence[Answer]] = {**POLITE, **(book or {})}
         self._tls = tls
         self._tls_at_once = tls_at_once
+        self._room = room
         self._times: dict[str, int] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
+        self.writers: set[asyncio.StreamWriter] = set()  # of everybody connected
         self._talks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "ImapScript":
@@ -143,18 +154,18 @@ class ImapScript:
 
     def push(self, said: bytes) -> None:
         """Says something unasked."""
-        for writer in self._writers:
+        for writer in self.writers:
             writer.write(said)
 
     def hang_up(self) -> None:
         """Drops every connection."""
-        for writer in self._writers:
+        for writer in self.writers:
             writer.transport.abort()
 
     async def alone(self) -> None:
         """Waits until nobody is connected any more."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while self._writers:
+            while self.writers:
                 await asyncio.sleep(0.005)
 
     async def heard(self, word: str, times: int = 1) -> None:
@@ -168,7 +179,7 @@ class ImapScript:
         assert talk is not None
         self.connections += 1
         self._talks.add(talk)
-        self._writers.add(writer)
+        self.writers.add(writer)
         try:
             with contextlib.suppress(
                 ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError
@@ -176,11 +187,16 @@ class ImapScript:
                 await self._talk(reader, writer)
         finally:
             self._talks.discard(talk)
-            self._writers.discard(writer)
+            self.writers.discard(writer)
             writer.transport.abort()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         idle_tag = ""
+        if self._room is not None and len(self.writers) > self._room:
+            self.refused += 1
+            writer.write(b"* BYE Too many connections from your IP\r\n")
+            await writer.drain()
+            return
         if not self._say(writer, "GREETING", "", ""):
             return
         while line := await self._command(reader, writer):

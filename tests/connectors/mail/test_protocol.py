@@ -1,6 +1,7 @@
 """The connection: whatever the server does, a command ends, with the server's words, and nothing is mixed up."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,7 @@ import pytest
 
 from connectors.base import Unavailable
 from connectors.mail.arguments import Literal
-from connectors.mail.client import ImapClient
+from connectors.mail.client import KEEPALIVE_SECONDS, ImapClient
 from connectors.mail.protocol import UNSOLICITED_MAX, ImapProtocol, kind_of
 from connectors.mail.refusals import TooMany
 from connectors.mail.responses import Garbled, Response
@@ -245,6 +246,48 @@ async def test_a_server_that_does_not_start_idling_is_left() -> None:
     async with ImapScript({"IDLE": b""}) as server, connected(server, quiet_seconds=0.05) as protocol:
         with pytest.raises(Unavailable, match="gave no answer to IDLE"):
             await protocol.idle(3600)
+
+
+async def test_an_idle_that_does_not_end_is_found_dead_whatever_else_the_server_says() -> None:
+    async with ImapScript({"DONE": b"* OK Still here\r\n"}) as server, connected(server) as protocol:
+        assert protocol.done_seconds == 15
+        protocol.done_seconds = 0.2
+        idling = asyncio.create_task(protocol.idle(0.01))
+        await server.heard("DONE")
+        while not idling.done():
+            server.push(b"* OK Still here\r\n")
+            await asyncio.sleep(0.02)
+
+        with pytest.raises(Unavailable, match="gave no answer to IDLE"):
+            await idling
+
+
+async def test_signs_of_life_end_no_idle_and_are_no_news() -> None:
+    async with ImapScript() as server, connected(server) as protocol:
+        idling = asyncio.create_task(protocol.idle(60))
+        await server.heard("IDLE")
+        server.push(b"* OK Still here\r\n" * 5)
+        await asyncio.sleep(0.05)
+        assert not idling.done()
+        server.push(b"* 1 EXISTS\r\n")
+
+        assert await idling is True
+        assert not protocol.was_deaf
+
+
+async def test_news_that_come_only_as_idle_ends_are_late() -> None:
+    async with ImapScript({"DONE": b"* 5 EXISTS\r\n" + OK}) as server, connected(server) as protocol:
+        assert await protocol.idle(0.02) is True
+        assert protocol.was_deaf
+
+
+async def test_the_system_looks_after_a_silent_connection() -> None:
+    async with ImapScript() as server, connected(server) as protocol:
+        assert protocol.transport is not None
+        plug = protocol.transport.get_extra_info("socket")
+
+        assert plug.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert plug.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == KEEPALIVE_SECONDS
 
 
 async def test_idle_that_is_cancelled_takes_the_connection_with_it() -> None:
