@@ -242,6 +242,25 @@ async def mark_gone(db: Connection, source_id: int, folder: str, uidvalidity: in
     await db.execute(DROP_OLD, source_id, folder, uidvalidity, GRACE_DAYS)
 
 
+# From folder to folder, however much lies in each. What has no UIDVALIDITY stays for its likeness.
+DROP_OTHERS = """
+WITH RECURSIVE there AS (
+    (SELECT folder FROM mail_location WHERE source_id = $1 ORDER BY folder LIMIT 1)
+    UNION ALL
+    SELECT (SELECT l.folder FROM mail_location l WHERE l.source_id = $1 AND l.folder > there.folder
+        ORDER BY l.folder LIMIT 1)
+    FROM there WHERE there.folder IS NOT NULL)
+DELETE FROM mail_location l USING there
+WHERE l.source_id = $1 AND l.folder = there.folder AND NOT (there.folder = ANY($2::text[])) AND l.uidvalidity <> 0
+"""
+
+
+async def drop_others(db: Connection, source_id: int, folders: Sequence[str]) -> None:
+    """There are these folders and no others: places in others are gone, those of which no checkpoint tells too. A kill may
+    have left them: what is recognised is placed before the checkpoint of a folder is written."""
+    await db.execute(DROP_OTHERS, source_id, list(folders))
+
+
 # What the server's flags say ----------------------------------------------------------------------------------------------
 
 # Of a mail of which nothing was known before, only that it was seen says anything.

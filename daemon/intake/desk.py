@@ -216,6 +216,7 @@ class SourceIntake:
                 uidvalidity = state.get("uidvalidity")
                 if isinstance(uidvalidity, int):
                     await locations.forget(db, source_id, folder, uidvalidity, 1)
+            await locations.drop_others(db, source_id, names)
 
         await self._fenced(work)
 

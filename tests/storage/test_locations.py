@@ -210,3 +210,26 @@ async def test_a_change_of_seen_decides_what_is_reviewed_and_only_a_change(
         (fresh_read, True, True, 2),
         (fresh, False, False, 1),
     ]
+
+
+async def test_in_folders_that_are_gone_nothing_lies_of_any_generation(
+    database: Database, mailboxes: list[int]
+) -> None:
+    sales, shop = mailboxes
+    mail = uuid4()
+    async with database.connection() as db:
+        for folder, uidvalidity in [("Done", 5), ("INBOX", 1), ("Projects", 0), ("Projects", 7), ("Work", 9)]:
+            await locations.add_all(db, sales, [placed(uid, mail, folder, uidvalidity) for uid in (1, 2)])
+        await locations.add_all(db, shop, [placed(1, mail, "Projects", 7)])
+
+        await locations.drop_others(db, sales, ["INBOX", "Work"])
+
+        rows = await db.fetch("SELECT DISTINCT source_id, folder, uidvalidity FROM mail_location ORDER BY 1, 2, 3")
+        await locations.drop_others(db, sales, [])
+        assert await db.fetchval("SELECT count(*) FROM mail_location WHERE source_id = $1", sales) == 2
+    assert [tuple(row) for row in rows] == [
+        (sales, "INBOX", 1),
+        (sales, "Projects", 0),
+        (sales, "Work", 9),
+        (shop, "Projects", 7),
+    ]
