@@ -14,10 +14,11 @@ What leaves a connector when something goes wrong is one of four errors and no o
 Each message says what was tried, on what, why it failed, and what to do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 from interactions.arrivals import Arrival, Likeness, Location
 from interactions.never_log import NeverLog
@@ -77,6 +78,15 @@ class Batch:
     backfill: bool = False
     again: Sequence[Likeness] = ()
     left_out: Sequence[Location] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A mail of which only the beginning was fetched, and which somebody wants whole: its key with us, and where it may
+    lie."""
+
+    key: UUID
+    places: tuple[Location, ...]
 
 
 BATCH_COUNT_MAX = 200
@@ -158,6 +168,15 @@ class Intake(Protocol):
 
     async def vanished(self, folder: str, uidvalidity: int, ranges: Sequence[tuple[int, int]]) -> None:
         """No mail of the folder has a UID from first to last of these ranges any more."""
+
+    async def wanted(self) -> Sequence[Wanted]:
+        """Mails that somebody wants whole; each one asked for counts as a try."""
+
+    async def complete(self, wanted: Wanted, parts: AsyncIterator[bytes]) -> None:
+        """Takes a mail whole, part by part, in place of what was kept of it. Raises what `parts` raises."""
+
+    async def give_up(self, wanted: Wanted, reason: str) -> None:
+        """A mail can't be had whole, for this reason."""
 
     async def accept(self, batch: Batch) -> Accepted:
         """Commits the batch. Returns only after the commit: this is the back-pressure."""

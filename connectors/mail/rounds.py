@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from connectors.base import Batch, Checkpoint, Intake, Report, Unavailable
 from connectors.mail.answers import FolderState, FolderStatus, Listed
 from connectors.mail.budget import KEY, Budget
+from connectors.mail.completing import Completer
 from connectors.mail.folders import Folder
 from connectors.mail.refusals import NotDone
 from connectors.mail.renewal import Renewal
@@ -66,9 +67,11 @@ class Board:
         budget: Budget,
         make: Callable[[Folder, Progress], FolderSync],
         renewal: Renewal | None = None,
+        completer: Completer | None = None,
     ) -> None:
         self.syncs: list[FolderSync] = []
         self.renewal = renewal or Renewal()
+        self.completer = completer
         self.state = "catching_up"  # as it was last reported
         self._budget = budget
         self._intake = intake
@@ -99,6 +102,12 @@ class Board:
         """Whether there is more to read than what has just come."""
         is_unread = sync.folder.name in self._unread or not sync.is_up_to_date
         return is_unread and not sync.is_waiting and not self.is_parked(sync)
+
+    async def complete(self, session: ImapSession) -> bool:
+        """Fetches what somebody wants whole; whether folders were opened for that."""
+        if self.completer is None:
+            return False
+        return await self.completer.work(session, {sync.folder.name: sync.folder.raw for sync in self.syncs})
 
     async def look(self, session: ImapSession, sync: FolderSync) -> None:
         """Finds how much there is to read in a folder."""
@@ -272,7 +281,9 @@ class Rounds:
         self._plan_sweep()
         while (now := self._loop.time()) < until and not self._is_leaving():
             home = self._home()
-            if now >= self._sweep_at:
+            if self._chosen is not None and await self._board.complete(self._session):
+                self._open = None  # others were opened
+            elif now >= self._sweep_at:
                 await self._sweep()
             elif home is None:
                 await self._rest(min(until - now, self._sweep_at - now, SILENCE_SECONDS_MAX))

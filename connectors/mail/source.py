@@ -29,6 +29,7 @@ from connectors.base import ConnectorError, Intake, Refused, Unavailable
 from connectors.mail.account import Account, Tls
 from connectors.mail.answers import Listed
 from connectors.mail.budget import KEY, Budget
+from connectors.mail.completing import Completer
 from connectors.mail.folders import DEFAULT, Folder, choose
 from connectors.mail.hosts import HOSTS, Hosts
 from connectors.mail.protocol import QUIET_SECONDS
@@ -199,7 +200,8 @@ class ImapSource:
                 handled_elsewhere=settings.handled_elsewhere,
             )
 
-        return Board(intake, self._budget, make, self._renewal)
+        completer = Completer(intake, self._budget, settings.message_bytes_max, settings.headers_only)
+        return Board(intake, self._budget, make, self._renewal, completer)
 
     def _rounds(
         self,

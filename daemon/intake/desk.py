@@ -12,12 +12,12 @@ is fetched again and meets its origins.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from connectors.base import Accepted, Batch, Report
-from daemon.intake import calls, mail
+from connectors.base import Accepted, Batch, Report, Wanted
+from daemon.intake import calls, completing, mail
 from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
 from interactions.admission import ReadMail, read_mail
@@ -25,7 +25,7 @@ from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, S
 from interactions.mime import ParsedMail, TooComplex
 from interactions.never_log import NeverLog
 from interactions.records import Json
-from storage import blobs, checkpoints, feed, leases, locations, lookup, records, sources
+from storage import blobs, checkpoints, completions, feed, leases, locations, lookup, records, sources
 from storage.database import Connection, Database
 from storage.erased import is_anybody_kept_out
 
@@ -53,6 +53,10 @@ class Desk:
         self._store = store
         self.parse = parse
         self._clock = clock
+
+    @property
+    def store(self) -> blobs.Blobs:
+        return self._store
 
     async def accept(self, lease: leases.Lease, batch: Batch) -> Accepted:
         """Commits a batch of one source under its lease."""
@@ -235,6 +239,16 @@ class SourceIntake:
             await work(db)
 
         await self.database.in_transaction(all_of_it)
+
+    async def wanted(self) -> Sequence[Wanted]:
+        found = await self.database.in_transaction(lambda db: completions.begin(db, self.lease.source_id))
+        return [Wanted(which, tuple(places)) for which, places in found]
+
+    async def complete(self, wanted: Wanted, parts: AsyncIterator[bytes]) -> None:
+        await completing.complete(self.desk.parse, self.database, self.desk.store, self.lease, wanted.key, parts)
+
+    async def give_up(self, wanted: Wanted, reason: str) -> None:
+        await completing.give_up(self.database, self.lease, wanted.key, reason)
 
     async def accept(self, batch: Batch) -> Accepted:
         return await self.desk.accept(self.lease, batch)

@@ -17,6 +17,7 @@ CREATE TABLE completion (
     source_id integer NOT NULL REFERENCES source,
     asked_at timestamptz NOT NULL DEFAULT now(),
     asked_by uuid REFERENCES contact,
+    tries integer NOT NULL DEFAULT 0,
     failed_at timestamptz,
     reason text NOT NULL DEFAULT ''
 );

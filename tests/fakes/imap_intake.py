@@ -1,11 +1,12 @@
 """The daemon as a mailbox sees it, in memory: keeps what was accepted and how far each folder is read."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
-from connectors.base import Accepted, Batch, Report
+from connectors.base import Accepted, Batch, Report, Wanted
 from interactions.admission import mail_identity
 from interactions.arrivals import Likeness, Location, MailArrived, head_digest
 from interactions.mime import parse
@@ -33,6 +34,9 @@ class MemoryIntake:
         self.follows_review = True
         self.read_elsewhere: list[tuple[str, int, dict[int, bool]]] = []
         self.gone: list[tuple[str, int, list[tuple[int, int]]]] = []  # what the server has told to be gone
+        self.to_complete: list[Wanted] = []
+        self.whole: dict[UUID, list[bytes]] = {}
+        self.given_up: dict[UUID, str] = {}
         self._changed = asyncio.Condition()
 
     async def checkpoint(self, key: str) -> Json | None:
@@ -101,6 +105,18 @@ class MemoryIntake:
     async def audited(self, folder: str, uidvalidity: int, gone: Sequence[int], repaired: int) -> None:
         self.audits.append((folder, list(gone), repaired))
 
+    async def wanted(self) -> Sequence[Wanted]:
+        taken, self.to_complete = self.to_complete, []
+        return taken
+
+    async def complete(self, wanted: Wanted, parts: AsyncIterator[bytes]) -> None:
+        self.whole[wanted.key] = [part async for part in parts]
+        await self._notify()
+
+    async def give_up(self, wanted: Wanted, reason: str) -> None:
+        self.given_up[wanted.key] = reason
+        await self._notify()
+
     async def accept(self, batch: Batch) -> Accepted:
         self.batches.append(batch)
         for one in batch.arrivals:
@@ -138,6 +154,10 @@ class MemoryIntake:
     async def until_mails(self, count: int) -> None:
         """Waits until so many mails are here."""
         await self._until(lambda: len(self.mails) >= count)
+
+    async def until_settled(self, count: int) -> None:
+        """Waits until so many mails have come whole, or were given up."""
+        await self._until(lambda: len(self.whole) + len(self.given_up) >= count)
 
     async def _until(self, is_so: Callable[[], bool]) -> None:
         async with asyncio.timeout(20), self._changed:
