@@ -35,6 +35,7 @@ from daemon import webhooks
 from daemon.api import (
     acts,
     attachments,
+    contactacts,
     contacts,
     events,
     parties,
@@ -96,6 +97,7 @@ def routes(serving: Serving) -> FastAPI:
         acts.router,
         attachments.router,
         records.router,
+        contactacts.router,
         contacts.router,
         events.router,
         personal.router,

@@ -180,6 +180,17 @@ LIMIT $2
 """
 
 
+COUNT_HISTORY = """
+SELECT count(DISTINCT interaction_id) FROM participant
+WHERE address_id = ANY($1::uuid[]) AND contact_id IS NULL AND decided IS NULL
+"""
+
+
+async def count_history(db: Connection, address_ids: Collection[UUID]) -> int:
+    """How many interactions show what these addresses lead to."""
+    return int(await db.fetchval(COUNT_HISTORY, list(address_ids)))
+
+
 async def hold(db: Connection, address_ids: Collection[UUID]) -> None:
     """Holds these addresses for a change of their owners."""
     await db.fetch(HOLD_FOR_CHANGE, list(address_ids))

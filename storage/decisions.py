@@ -125,3 +125,13 @@ async def settle(db: Connection, contact_ids: Collection[UUID]) -> None:
     """Works out the partner at the time anew where these contacts were chosen by hand: for whom they worked has changed."""
     if contact_ids:
         await db.execute(SETTLE, list(contact_ids))
+
+
+HAND_OVER = """
+UPDATE remembered_match SET contact_id = $3 WHERE address_id = ANY($1::uuid[]) AND contact_id = $2
+"""
+
+
+async def hand_over(db: Connection, address_ids: Collection[UUID], old: UUID, new: UUID) -> None:
+    """What was remembered of these addresses for one contact counts for another from now on."""
+    await db.execute(HAND_OVER, list(address_ids), old, new)

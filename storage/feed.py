@@ -90,3 +90,23 @@ async def list_after(db: Connection, seq: int, limit: int) -> list[Numbered]:
     """The changes after a number, in order."""
     rows = await db.fetch(LIST, seq, limit)
     return [Numbered(row["seq"], row["at"], Change(row["type"], row["ref"], row["data"])) for row in rows]
+
+
+END = """
+SELECT coalesce(max(position), 0) FROM feed
+"""
+
+OURS_SINCE = """
+SELECT type, ref, data FROM feed
+WHERE position > $1 AND xmin::text = pg_current_xact_id()::xid::text ORDER BY position
+"""
+
+
+async def end(db: Connection) -> int:
+    """Where the feed ends now, for `ours_since`."""
+    return int(await db.fetchval(END))
+
+
+async def ours_since(db: Connection, position: int) -> list[Change]:
+    """What this transaction has written since."""
+    return [Change(*row) for row in await db.fetch(OURS_SINCE, position)]

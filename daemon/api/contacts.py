@@ -144,7 +144,7 @@ async def add_contact(request: Request, given: ContactIn) -> JSONResponse:
     serving, now = serving_of(request), datetime.now(UTC)
 
     async def make(db: Connection) -> dict[str, JsonValue]:
-        new = await acts.add(db, fields, _spelling(request), now)
+        new = await acts.add(db, fields, spelling_of(request), now)
         return contact_json(new, await contacts.names(db, _named([new])), serving.public_url, now)
 
     async with problems():
@@ -203,7 +203,7 @@ async def change_contact(request: Request, contact_id: UUID, given: ContactIn) -
     serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
     version = wanted_version(request)
     async with problems():
-        fields, spelling = given.fields(), _spelling(request)
+        fields, spelling = given.fields(), spelling_of(request)
         new, token = await serving.database.in_transaction(
             lambda db: matching.change(db, contact_id, fields, spelling, by, now, version)
         )
@@ -263,8 +263,14 @@ async def _answer(request: Request, one: Contact, now: datetime, undo: str | Non
     return JSONResponse(contact_json(one, names, serving.public_url, now), 200, headers)
 
 
-def _spelling(request: Request) -> Spelling:
+def spelling_of(request: Request) -> Spelling:
+    """How numbers are read that come with a request."""
     return Spelling(serving_of(request).settings.default_region)
+
+
+async def names_of(db: Connection, some: Collection[Contact]) -> dict[UUID, str]:
+    """The names that stand in these contacts."""
+    return dict(await contacts.names(db, _named(some)))
 
 
 def _key_in(q: str, region: str) -> Key | None:
