@@ -7,6 +7,7 @@ Limits: where several daemons share no disk the bytes belong into the database, 
 """
 
 import asyncio
+import contextlib
 import mmap
 import os
 import time
@@ -65,7 +66,8 @@ class Incoming:
     async def drop(self) -> None:
         """Removes what was not kept. May be called at any time, more than once."""
         if self._map is not None:
-            self._map.close()
+            with contextlib.suppress(BufferError):  # somebody who was cut off still looks at it
+                self._map.close()
             self._map = None
         if self._folder is not None:
             await asyncio.to_thread(_path(self._folder, self._name).unlink, missing_ok=True)

@@ -27,13 +27,21 @@ async def complete(
     parse: Parse, database: Database, store: blobs.Blobs, lease: leases.Lease, which: UUID, parts: AsyncIterator[bytes]
 ) -> None:
     """Takes the parts of a mail and puts the whole in place of what is kept. Raises what `parts` raises."""
+    async with database.connection() as db:
+        kept = await completions.kept_of(db, which)
+        if kept is None:  # deleted, or whole by now
+            await completions.drop(db, which)
+            return
+        before = await store.read(db, kept[0])
     incoming = Incoming(store.folder)
     try:
         head = b""
         async for part in parts:
             head += part[: max(HEAD_BYTES - len(head), 0)]
             await incoming.add(part)
-        reason = await _take(parse, database, store, lease, which, incoming, head)
+        reason = "the server gives another mail in its place"
+        if head_digest(head) == head_digest(before):
+            reason = await _take(parse, database, lease, which, incoming)
     finally:
         await incoming.drop()
     if reason:
@@ -50,35 +58,22 @@ async def give_up(database: Database, lease: leases.Lease, which: UUID, reason: 
     await database.in_transaction(work)
 
 
-async def _take(
-    parse: Parse,
-    database: Database,
-    store: blobs.Blobs,
-    lease: leases.Lease,
-    which: UUID,
-    incoming: Incoming,
-    head: bytes,
-) -> str:
+async def _take(parse: Parse, database: Database, lease: leases.Lease, which: UUID, incoming: Incoming) -> str:
     """Why it could not be taken; empty when it was, or is not wanted any more."""
-    async with database.connection() as db:
-        kept = await completions.kept_of(db, which)
-        before = await store.read(db, kept[0]) if kept else b""
-    if kept is not None and head_digest(head) != head_digest(before):
-        return "the server gives another mail in its place"
     try:
-        mail = await parse(await incoming.content()) if kept is not None else ParsedMail()
+        mail = await parse(await incoming.content())
     except TooComplex as error:
         return f"it was fetched, and can't be read: {error}"
-    stored = await incoming.keep() if kept is not None else None
+    stored = await incoming.keep()
 
     async def work(db: Connection) -> None:
         await leases.fence(db, lease.source_id, lease.token)
-        still = await completions.kept_of(db, which)
-        if still is None or stored is None:
-            await completions.drop(db, which)  # deleted, or whole by now
+        kept = await completions.kept_of(db, which)
+        if kept is None:  # deleted meanwhile
+            await completions.drop(db, which)
             return
         await blobs.add_all(db, [stored])
-        await completions.put(db, which, _whole(mail, stored.sha256, still[1]))
+        await completions.put(db, which, _whole(mail, stored.sha256, kept[1]))
         await search.index_these(db, [which])
         await feed.add(db, [feed.Change("interaction.updated", which)])
 
