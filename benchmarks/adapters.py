@@ -48,7 +48,7 @@ def threads(mails: list[bytes]) -> list[str]:
 def replies(text: str | None, html: str | None, parent: str | None = None) -> str:
     """The new words of a reply. `parent`: the text of the mail that is answered, where it is at hand."""
     said = new_words(text or "", html, is_reply=True)
-    return without_old(said, parent) if parent else said
+    return without_old(said, parent, text or "") if parent else said
 
 
 def mime(raw: bytes) -> dict[str, Any]:

@@ -23,13 +23,15 @@ _VERBS = (
     "wrote", "writes", "sent", "schrieb", "geschrieben", "schreef", "a écrit", "écrit", "escribió", "escreveu",
     "ha scritto", "scrisse", "napisał", "napisała", "napisał(a)", "napsal", "napsal(a)", "napísal", "skrev", "kirjoitti",
     "пишет", "писал", "писала", "писал(а)", "писали", "написал", "написала", "написал(а)", "пише", "писав", "написав",
-    "написала", "写道", "のメール", "đã viết", "a scris", "yazdı", "írta",
+    "написала", "pisze", "schreibt", "đã viết", "a scris", "yazdı", "írta",
 )  # fmt: skip
-_VERB = re.compile(r"(?<!\w)(?:" + "|".join(map(re.escape, sorted(_VERBS, key=len, reverse=True))) + r")(?!\w)")
-_ENDS = (":", "：", ">", "--", *_VERBS)
+_VERB = re.compile(
+    r"(?<!\w)(?:" + "|".join(map(re.escape, sorted(_VERBS, key=len, reverse=True))) + r")(?!\w)|写道|寫道|のメール"
+)
+_ENDS = (":", "：", ">", "--", "写道", "寫道", *_VERBS)
 _ADDRESS = re.compile(r"[^\s<>@\"]{1,80}@[\w.-]{2,80}")
 _DATE = re.compile(
-    r"(?<!\d)(?:\d{1,2}[./-](?:\d{1,2}|[^\W\d]{3,9})[.]?[./-](?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{4}年)(?!\d)"
+    r"(?<!\d)(?:\d{1,2}[./-]\s?(?:\d{1,2}|[^\W\d]{3,9})[.]?[./-]\s?(?:\d{4}|\d{2})|\d{4}[./-]\d{1,2}[./-]\d{1,2}|\d{4}年\s?\d{1,2}月(?:\s?\d{1,2}日)?)(?!\d)"
     r"|(?<!\d)\d{1,2}[.,]?\s(?:de\s)?[^\W\d]{3,12}[.,]*\s(?:de\s|tháng\s)?(?:19|20)\d\d(?!\d)"
     r"|(?<!\w)[^\W\d]{3,12}\.?\s\d{1,2}(?:st|nd|rd|th)?,?\s(?:19|20)\d\d(?!\d)"
     r"|(?<!\d)\d{1,2}\stháng\s\d{1,2},?\s\d{4}(?!\d)"
@@ -49,9 +51,9 @@ FROM, DATED, TO, SUBJECT, _OTHER = "from", "date", "to", "subject", "other"
 _LABELS = {
     FROM: "from von de da od fra från lähettäjä van expéditeur remitente nadawca от від 发件人 寄件者 差出人 kimden feladó отправитель відправник",
     DATED: "date sent datum gesendet envoyé envoyée fecha enviado data inviato verzonden wysłano wysłane sendt dato skickat lähetetty "
-    "päivämäärä päiväys дата отправлено надіслано 发送时间 日期 送信日時 gönderilme",
-    TO: "to an à destinataire destinatario para aan do til till vastaanottaja кому 收件人 宛先 kime címzett получатель",
-    SUBJECT: "subject betreff objet sujet asunto assunto oggetto onderwerp temat tytuł emne ämne aihe тема 主题 主旨 件名 konu tárgy",
+    "päivämäärä päiväys datum дата отправлено надіслано 发送时间 日期 送信日時 gönderilme",
+    TO: "to an à komu destinataire destinatario para aan do til till vastaanottaja кому 收件人 宛先 kime címzett получатель",
+    SUBJECT: "subject betreff objet sujet asunto assunto oggetto onderwerp temat tytuł předmět emne ämne aihe тема 主题 主旨 件名 konu tárgy",
     _OTHER: "cc kopie kopia kopi kopio копия копія 抄送 reply-to importance attachments organization",
 }
 _PHRASES = {
@@ -70,9 +72,9 @@ _DIVIDER = re.compile(
     r"(?:original|reply|forwarded|ursprüngliche|weitergeleitete|antwort|oprindelig|opprinnelig|ursprungligt|videresendt|"
     r"alkuperäinen|edelleenlähetetty|oorspronkelijk|doorgestuurd|mensaje|messaggio|mensagem|wiadomość|oryginalna|"
     r"przekazana|przekazywana|исходное|оригинальное|пересылаемое|пересланное|перенаправленное|переадресованное|вихідне|"
-    r"переслане|перенаправлене|邮件原件|原始邮件|转发邮件)"
+    r"переслане|перенаправлене|邮件原件|原始邮件|转发邮件|původní|přeposlaná)"
     r"(?:\s(?:message|nachricht|meddelelse|melding|meddelande|viesti|bericht|original|originale|reenviado|inoltrato|"
-    r"oryginalna|wiadomość|przekazana(?:\sdalej)?|сообщение|письмо|повідомлення))?"
+    r"oryginalna|wiadomość|przekazana(?:\sdalej)?|e-mail|zpráva|сообщение|письмо|повідомлення))?"
     r"|message d.origine|message transféré|treść (?:oryginalnej|przekazanej) wiadomości"
     r"|(?:начало|конец|завершение) пересылаемого сообщения"
     r")\s?(?:-{2,40}|_{2,40}|={2,40})"
@@ -167,6 +169,14 @@ def header_block(lines: Sequence[str], n: int) -> dict[str, str]:
             if others > 2:
                 break
     return kinds
+
+
+def block_end(lines: Sequence[str], n: int) -> int:
+    """The line after the header lines that begin here."""
+    end = n
+    while end < min(n + BLOCK_MAX, len(lines)) and _label(lines[end])[0]:
+        end += 1
+    return end
 
 
 def is_header_block(lines: Sequence[str], n: int) -> bool:

@@ -14,7 +14,8 @@ mail that says something has new words, if need be all of them. The whole text i
 Where these rules find nothing in a mail that answers another, `email_reply_extractor` is asked too, if the text is small
 and tame: it knows more ways of quoting, but needs more than linear time for a few hundred lines beginning with "On".
 
-Limits: answers written in colour within an unmarked quote are part of the quote.
+Limits: answers written in colour within an unmarked quote are part of the quote, unless the mail that is answered is at
+hand (`without_old`): then they are the lines of the quote that it does not have.
 """
 
 import re
@@ -22,7 +23,16 @@ from collections.abc import Sequence
 
 from email_reply_extractor import extract_new_text
 
-from interactions.attributions import JOINED_MAX, Sure, attribution, is_divider, is_header_block, is_rule, may_begin
+from interactions.attributions import (
+    JOINED_MAX,
+    Sure,
+    attribution,
+    block_end,
+    is_divider,
+    is_header_block,
+    is_rule,
+    may_begin,
+)
 from interactions.bodies import has_quotes, html_to_quoted_text
 
 CHARS_MAX = 60_000
@@ -43,6 +53,7 @@ _FRAMED = re.compile(r"<\s*$")
 _NOT_LETTERS = re.compile(r"[\W_]+")
 _MID_LINE = re.compile(r"(?<=\w)(?:\s?-{2,10})?\s(?=on (?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? )", re.IGNORECASE)
 _PIECE_OF_LINK = re.compile(r"\(?(?=\S{10})\S*[/=]\S*\)?(?:\s>)?")
+_LINK_ALONE = re.compile(r"\s*(?:\[\d{1,3}\]\s*)?<?https?://\S*")
 _SENTENCE_END = (".", "?", "!", ":", ";", "…")
 _UNTAME = ("-" * 60, "_" * 60, "<" * 20)
 _COSTLY = ("On", "wrote", "Sent from", "From:", "<", "--", "__")
@@ -60,7 +71,9 @@ def new_words(text: str, html: str | None = None, parent: str | None = None, is_
     if rest and cut_at == len(lines):
         kept.append(rest)
     if not is_found and is_reply and _is_tame(whole, lines):
-        kept = (extract_new_text(whole).text or whole).split("\n")
+        found = extract_new_text(whole).text
+        if found and _bare(whole).startswith(_bare(found)):  # it may cut off an end, and nothing else
+            kept = found.split("\n")
     if not is_found and not parent and html and has_quotes(html):
         quoted = html_to_quoted_text(html[:CHARS_MAX]).split("\n")
         parent = "\n".join(line for line in quoted if line.startswith(">"))
@@ -73,13 +86,23 @@ def new_words(text: str, html: str | None = None, parent: str | None = None, is_
     return _tidy(unsigned) or _tidy(kept) or whole
 
 
-def without_old(said: str, older: str) -> str:
-    """New words without those that stand in the mail that is answered. Never empty where `said` is not."""
+def without_old(said: str, older: str, whole: str = "") -> str:
+    """New words without those that stand in the mail that is answered, and with those that were written between its lines
+    where nothing marks them; `whole` is all of the text they were taken from. Never empty where `said` is not."""
     if len(said) > OLD_CHARS_MAX:
         return said
     lines = said.split("\n")
-    kept = _Known(older[:OLD_CHARS_MAX]).left_of(lines)
-    return said if len(kept) == len(lines) else _tidy(kept) or said
+    known = _Known(older[:OLD_CHARS_MAX])
+    kept = known.left_of(lines)
+    between = known.answers_in(_after_last(lines, whole[: 2 * OLD_CHARS_MAX]).split("\n"))
+    return said if len(kept) == len(lines) and not between else _tidy([*kept, *between]) or said
+
+
+def _after_last(lines: Sequence[str], whole: str) -> str:
+    """What follows the last of these lines in the text that they were taken from."""
+    last = lines[-1].strip()
+    at = whole.rfind(last) if last else -1
+    return whole[at + len(last) :] if at >= 0 else ""
 
 
 def _head_of(text: str) -> tuple[str, str]:
@@ -93,7 +116,7 @@ def _head_of(text: str) -> tuple[str, str]:
 
 def _unquoted(lines: Sequence[str]) -> tuple[list[str], bool, int]:
     """The lines that are no quote, whether there was one, and where they were cut off."""
-    quoted = [_is_quoted(line) for line in lines]
+    quoted = _which_are_quoted(lines)
     begins = may_begin(lines)
     kept: list[str] = []
     looks = 0
@@ -124,16 +147,29 @@ def _unquoted(lines: Sequence[str]) -> tuple[list[str], bool, int]:
             kept.append(before)
             n = after
             continue
-        is_cut = is_cut or sure is Sure.STRONG or is_header_block(lines, n)
-        if is_cut and _says_something([*kept, before]):
+        is_block = is_header_block(lines, n)
+        if (is_cut or sure is Sure.STRONG or is_block) and _says_something([*kept, before]):
             return _without_rule([*kept, before]), True, n + 1
-        kept.append(line)
-        n += 1
+        end = max(block_end(lines, n) if is_block else n, n + 1)  # a mail that is only sent on begins with a block
+        kept.extend(lines[n:end])
+        n = end
     return kept, is_found, len(lines)
 
 
 def _is_quoted(line: str) -> bool:
-    return (">" in line) and _QUOTED.match(line) is not None and not _FRAMED.search(line[-20:])
+    return _may_be_quoted(line) and not _FRAMED.search(line[-20:])
+
+
+def _may_be_quoted(line: str) -> bool:
+    return ">" in line and _QUOTED.match(line) is not None
+
+
+def _which_are_quoted(lines: Sequence[str]) -> list[bool]:
+    """A line between `>` and `<` is framed, not quoted, unless it stands among quoted ones."""
+    quoted: list[bool] = []
+    for line in lines:
+        quoted.append(_may_be_quoted(line) and (not _FRAMED.search(line[-20:]) or bool(quoted and quoted[-1])))
+    return quoted
 
 
 def _is_broken_quote(lines: Sequence[str], quoted: Sequence[bool], n: int) -> bool:
@@ -207,10 +243,15 @@ class _Known:
         """What was written into an unmarked quote: the lines from its first known one on that are unknown, if most of
         it is known."""
         filled = [line for line in quote if len(_letters(line)) >= KNOWN_LETTERS_MIN and not _is_quoted(line)]
+        filled = [line for line in filled if not _LINK_ALONE.fullmatch(line[:CHARS_OF_LINK_MAX])]  # hosts rewrite them
         known = [self._has(line) for line in filled]
         begin = known.index(True) if True in known else len(known)
         unknown = [line for line, one in zip(filled[begin:], known[begin:], strict=True) if not one]
         return unknown if 2 * len(unknown) < len(known) - begin else []
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def _letters(line: str) -> str:
