@@ -19,7 +19,7 @@ hand (`without_old`): then they are the lines of the quote that it does not have
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from email_reply_extractor import extract_new_text
 
@@ -44,6 +44,7 @@ KNOWN_LETTERS_MIN = 12
 KNOWN_RUN_LETTERS_MIN = 40
 CHARS_OF_LINK_MAX = 300
 SHINGLE_WORDS = 6
+LOOKS_IN_TEXT_MAX = 4
 TAME_CHARS_MAX = 2_500
 TAME_LINES_MAX = 150
 COSTLY_MAX = 8
@@ -51,6 +52,7 @@ COSTLY_MAX = 8
 _QUOTED = re.compile(r"[ \t\ufeff]{0,20}(?:>|\|\s?>)")
 _FRAMED = re.compile(r"<\s*$")
 _NOT_LETTERS = re.compile(r"[\W_]+")
+_LETTER = re.compile(r"[^\W_]")
 _MID_LINE = re.compile(r"(?<=\w)(?:\s?-{2,10})?\s(?=on (?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? )", re.IGNORECASE)
 _PIECE_OF_LINK = re.compile(r"\(?(?=\S{10})\S*[/=]\S*\)?(?:\s>)?")
 _LINK_ALONE = re.compile(r"\s*(?:\[\d{1,3}\]\s*)?<?https?://\S*")
@@ -215,28 +217,56 @@ class _Known:
     anew."""
 
     def __init__(self, old: str) -> None:
-        words = old.casefold().replace(">", " ").split()
-        self._lines = {letters for line in old.split("\n") if (letters := _letters(line))}
-        self._shingles = {tuple(words[n : n + SHINGLE_WORDS]) for n in range(len(words) - SHINGLE_WORDS + 1)}
+        self._old = old
+        self._words: list[str] | None = None
+        self._text = ""
+        self._looks = LOOKS_IN_TEXT_MAX
+        self._shingles: set[tuple[str, ...]] | None = None
+        # Lines that are the same begin and end with the same letter: only of such are all letters looked at.
+        self._lines: dict[str, list[str]] = {}
+        self._letters: dict[str, set[str]] = {}
+        for line in old.split("\n"):
+            if ends := _ends(line):
+                self._lines.setdefault(ends, []).append(line)
 
-    def _has(self, line: str) -> bool:
-        if _letters(line) in self._lines:
-            return True
-        words = line.casefold().replace(">", " ").split()
-        count = len(words) - SHINGLE_WORDS + 1
-        return count > 0 and all(tuple(words[n : n + SHINGLE_WORDS]) in self._shingles for n in range(count))
+    def _has(self, line: str, ends: str) -> bool:
+        return self._has_line(line, ends) or self._has_words(_words(line))
+
+    def _has_line(self, line: str, ends: str) -> bool:
+        if ends not in self._lines:
+            return False
+        if ends not in self._letters:
+            self._letters[ends] = {_letters(one) for one in self._lines[ends]}
+        return _letters(line) in self._letters[ends]
+
+    def _has_words(self, words: Sequence[str]) -> bool:
+        """Whether all that stand beside each other do so in the older text. Of a few lines the beginning is looked for as
+        it is, which is less work than taking the text to pieces."""
+        if len(words) < SHINGLE_WORDS:
+            return False
+        if self._words is None:
+            self._words = _words(self._old)
+            self._text = " ".join(self._words)
+        if self._looks:
+            self._looks -= 1
+            if " ".join(words[:SHINGLE_WORDS]) not in self._text:
+                return False
+        if self._shingles is None:
+            self._shingles = set(_runs(self._words))
+        return all(run in self._shingles for run in _runs(words))
 
     def left_of(self, lines: Sequence[str]) -> list[str]:
         """Without runs of known lines that have some length, and in a text with such a run without single ones too.
         Elsewhere a short line, such as a thank-you or a link, may well be said again."""
-        known = [self._has(line) for line in lines]
+        ends = [_ends(line) for line in lines]
+        known = [self._has(line, its) for line, its in zip(lines, ends, strict=True)]
+        lengths = [len(_letters(line)) if one else 0 for line, one in zip(lines, known, strict=True)]
         run, is_quoting = 0, False
-        for line, one in zip(lines, known, strict=True):
-            length = len(_letters(line))
-            run = run + length if one or not length else 0
+        for its, one, length in zip(ends, known, lengths, strict=True):
+            run = run + length if one or not its else 0
             is_quoting = is_quoting or run >= KNOWN_RUN_LETTERS_MIN
-        pairs = zip(lines, known, strict=True)
-        kept = [line for line, one in pairs if not (one and is_quoting and len(_letters(line)) >= KNOWN_LETTERS_MIN)]
+        each = zip(lines, known, lengths, strict=True)
+        kept = [line for line, one, length in each if not (one and is_quoting and length >= KNOWN_LETTERS_MIN)]
         return kept if _says_something(kept) else list(lines)
 
     def answers_in(self, quote: Sequence[str]) -> list[str]:
@@ -244,7 +274,7 @@ class _Known:
         it is known."""
         filled = [line for line in quote if len(_letters(line)) >= KNOWN_LETTERS_MIN and not _is_quoted(line)]
         filled = [line for line in filled if not _LINK_ALONE.fullmatch(line[:CHARS_OF_LINK_MAX])]  # hosts rewrite them
-        known = [self._has(line) for line in filled]
+        known = [self._has(line, _ends(line)) for line in filled]
         begin = known.index(True) if True in known else len(known)
         unknown = [line for line, one in zip(filled[begin:], known[begin:], strict=True) if not one]
         return unknown if 2 * len(unknown) < len(known) - begin else []
@@ -256,6 +286,22 @@ def _bare(text: str) -> str:
 
 def _letters(line: str) -> str:
     return _NOT_LETTERS.sub("", line).casefold()
+
+
+def _ends(line: str) -> str:
+    """The first and the last of the letters of a line; empty where there are none."""
+    first = _LETTER.search(line)
+    last = _LETTER.search(line[::-1]) if first else None
+    return first.group().casefold()[0] + last.group().casefold()[-1] if first and last else ""
+
+
+def _words(text: str) -> list[str]:
+    return text.casefold().replace(">", " ").split()
+
+
+def _runs(words: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """All words that stand beside each other, so many at a time."""
+    return zip(*(words[n:] for n in range(SHINGLE_WORDS)), strict=False)
 
 
 def _unsigned(lines: Sequence[str]) -> list[str]:
