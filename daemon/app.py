@@ -248,8 +248,9 @@ class App:
             except Exception:
                 LOG.exception(f"{what} failed; it is tried again")
             if not done:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), pause)
+                with contextlib.suppress(TimeoutError):  # not by wait_for: Python 3.11's may forget that we are to end
+                    async with asyncio.timeout(pause):
+                        await wake.wait()
 
     def _begin(self, name: str, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -17,7 +17,7 @@ import structlog
 from connectors.base import Receiver, Unreadable, WebhookRequest
 from daemon.intake.desk import Desk
 from interactions.arrivals import Arrival
-from storage import inbound
+from storage import inbound, sources
 from storage.database import Connection, Database, is_passing
 from storage.errors import StorageError
 
@@ -76,9 +76,10 @@ async def work_off(database: Database, desk: Desk, receivers: Mapping[str, Recei
 
     async def work(db: Connection) -> int:
         events = await inbound.claim(db, CLAIM_AT_ONCE)
+        done = [event.source for event in events]
         if len(events) < 2 or not await _together(db, events, desk, receivers):
-            for event in events:
-                await _one(db, event, desk, receivers)
+            done = [event.source for event in events if await _one(db, event, desk, receivers)]
+        await sources.mark_success(db, set(done))
         return len(events)
 
     return await database.in_transaction(work)
@@ -104,11 +105,12 @@ async def _together(
     return True
 
 
-async def _one(db: Connection, event: inbound.Event, desk: Desk, receivers: Mapping[str, Receiver]) -> None:
+async def _one(db: Connection, event: inbound.Event, desk: Desk, receivers: Mapping[str, Receiver]) -> bool:
+    """Whether the event became what it says."""
     receiver = receivers.get(event.source)
     if receiver is None:
         await inbound.mark_failed(db, event, "its source is no longer in the configuration", final=True)
-        return
+        return False
     try:
         arrivals = receiver.read(_request(event))
         async with db.transaction():
@@ -122,6 +124,8 @@ async def _one(db: Connection, event: inbound.Event, desk: Desk, receivers: Mapp
         await inbound.mark_failed(db, event, f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX])
     else:
         await inbound.mark_done(db, [event.id])
+        return True
+    return False
 
 
 def _request(event: inbound.Event) -> WebhookRequest:
@@ -145,5 +149,6 @@ async def run(database: Database, desk: Desk, receivers: Mapping[str, Receiver],
         if done:
             journal.worked_off.set()
         else:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(journal.arrived.wait(), IDLE_SECONDS)
+            with contextlib.suppress(TimeoutError):  # not by wait_for: Python 3.11's may forget that we are to end
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await journal.arrived.wait()

@@ -12,11 +12,15 @@ in a source's name, finds the newer token and raises Stale.
 Rows that another daemon is taking at the same moment are skipped, not waited for. Advisory locks are not used: they die
 with a connection without a word to the owner, they fence nothing, and poolers lose them.
 
-Numbers that go together: a lease of 20 s, renewed four times in its length; `limit` = sources ÷ live daemons, rounded up, for fair
-shares.
+Fair shares: nobody takes more than sources ÷ live daemons, rounded up, and who has two more than the poorest gives some
+back (`Shares.surplus`), so that a daemon that joins later gets its share. What lies free already counts as the poorest's: a
+few are given, then it is looked again, and nothing goes to and fro.
+
+Numbers that go together: a lease of 20 s, renewed four times in its length; so a dead daemon's sources are free after 20 s and
+taken within 25.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.database import Connection
@@ -24,6 +28,8 @@ from storage.errors import Stale
 
 LEASE_SECONDS = 20.0
 NEVER_SEEN_SECONDS = 86400.0  # daemons that have not been seen for this long are forgotten
+GIVEN_AT_ONCE = 3
+GIVEN_PART = 8  # or this part of what is too much, where that is more
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +132,44 @@ _ALIVE = "SELECT count(*) FROM daemon WHERE seen_at > now() - make_interval(secs
 async def alive(db: Connection, seconds: float) -> int:
     """How many daemons have been seen within so many seconds."""
     return int(await db.fetchval(_ALIVE, seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How many sources each live daemon holds, and which of ours nobody does."""
+
+    held: Mapping[str, int]
+    free: Sequence[str] = ()
+
+    def room(self, sources: int, held: int) -> int:
+        """How many more one may take who has so many."""
+        return -(-sources // max(len(self.held), 1)) - held
+
+    def surplus(self, owner: str, staying: int, leaving: int = 0) -> int:
+        """How many to give back now, of so many; others are on their way already."""
+        others = [count for name, count in self.held.items() if name != owner]
+        if not others:
+            return 0
+        too_many = (staying - min(others) - len(self.free) - leaving) // 2
+        return max(min(too_many, max(GIVEN_AT_ONCE, too_many // GIVEN_PART)), 0)
+
+
+_SHARES = """
+SELECT d.id, count(s.id) FROM daemon d
+LEFT JOIN source s ON s.lease_owner = d.id AND s.lease_until > now() AND s.removed_at IS NULL AND s.paused_at IS NULL
+WHERE d.seen_at > now() - make_interval(secs => $1) GROUP BY d.id
+"""
+_FREE = """
+SELECT name FROM source
+WHERE name = ANY($1::text[]) AND (lease_until IS NULL OR lease_until <= now())
+    AND removed_at IS NULL AND paused_at IS NULL ORDER BY name
+"""
+
+
+async def shares(db: Connection, names: Sequence[str], seconds: float) -> Shares:
+    """Who holds how many, of the daemons that have been seen within so many seconds; free ones of those named."""
+    held = {row[0]: int(row[1]) for row in await db.fetch(_SHARES, seconds)}
+    return Shares(held, [row[0] for row in await db.fetch(_FREE, list(names))])
 
 
 _FREE_ALL = "UPDATE source SET lease_owner = NULL, lease_until = NULL WHERE lease_owner IS NOT NULL"

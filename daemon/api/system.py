@@ -61,7 +61,10 @@ async def list_sources(request: Request) -> JSONResponse:
 
 def source_json(one: SourceRow) -> dict[str, JsonValue]:
     """A source as programs see it."""
-    progress: JsonValue = {"done": one.done, "total": one.total} if one.total is not None else None
+    progress: JsonValue = None
+    if one.total is not None:
+        rate = round(one.per_second, 1) if one.per_second is not None else None
+        progress = {"done": one.done, "total": one.total, "per_second": rate, "seconds_left": one.seconds_left}
     return {
         "name": one.name,
         "kind": one.kind,

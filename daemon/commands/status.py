@@ -4,7 +4,7 @@ Limits: sizes of the packs of raw mail beside the database are not counted.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -78,10 +78,13 @@ def status(context: typer.Context, json: Annotated[bool, typer.Option("--json", 
 
 
 def backlog(one: SourceRow) -> str:
-    """How far a source is with what it catches up with."""
+    """How far a source is with what it catches up with, at which rate, and for how long still."""
     if one.state != "catching_up" or one.total is None:
         return ""
-    return f"{one.done or 0} of {one.total}"
+    known = f"{one.done or 0} of {one.total}"
+    if one.per_second is None or one.seconds_left is None:
+        return known
+    return f"{known}, {one.per_second:.0f} a second, {show.span(timedelta(seconds=one.seconds_left))} left"
 
 
 def as_json(found: Status) -> Json:
@@ -101,6 +104,8 @@ def as_json(found: Status) -> Json:
                 "next_try_at": show.time_text(one.next_try_at),
                 "done": one.done,
                 "total": one.total,
+                "per_second": one.per_second,
+                "seconds_left": one.seconds_left,
             }
             for one in found.sources
         ],

@@ -78,6 +78,8 @@ class Desk:
             new += await self.admit_events(db, lease.name, batch.arrivals, now)
             if batch.checkpoint is not None:
                 await checkpoints.save(db, lease.source_id, batch.checkpoint.key, batch.checkpoint.state)
+            if len(batch.arrivals) > len(came):  # events of a telephone system
+                await sources.mark_success(db, [lease.name])
             return new
 
         new = await self._database.in_transaction(work)
@@ -256,5 +258,6 @@ class SourceIntake:
     async def report(self, report: Report) -> None:
         async with self.database.connection() as db:
             await sources.report(
-                db, self.lease.name, report.state, report.detail, None, report.done, report.total, report.is_audited
-            )
+                db, self.lease.name, report.state, report.detail, None, report.done, report.total, report.is_audited,
+                self.lease.token,
+            )  # fmt: skip

@@ -14,7 +14,7 @@ from daemon.intake.desk import Desk
 from daemon.journal import Journal, run, work_off
 from interactions.arrivals import Arrival
 from interactions.mime import ParsedMail, parse
-from storage import inbound, quarantine
+from storage import inbound, quarantine, sources
 from storage.blobs import Blobs
 from storage.database import Database
 from storage.errors import StorageDown
@@ -58,6 +58,28 @@ def event(body: str, now: datetime) -> inbound.Event:
 async def states(database: Database) -> dict[str, str]:
     async with database.connection() as db:
         return dict(await db.fetch("SELECT dedup_key, state FROM inbound"))  # type: ignore[arg-type]
+
+
+async def test_a_source_succeeds_with_events_that_became_what_they_say(
+    database: Database, desk: Desk, now: datetime
+) -> None:
+    journal = Journal(database)
+
+    async def succeeded(*bodies: str) -> bool:
+        async with database.connection() as db:
+            await sources.save_all(db, [("main", "telephony", "generic")])
+            await db.execute("UPDATE source SET last_success_at = NULL")
+        for body in bodies:
+            await journal.add(event(body, now))
+        await work_off(database, desk, {"main": Provider()})
+        async with database.connection() as db:
+            return await db.fetchval("SELECT last_success_at FROM source") is not None
+
+    assert not await succeeded()
+    assert not await succeeded("garbage")
+    assert await succeeded("ring 1")
+    assert await succeeded("ring 2", "ring 3")
+    assert await succeeded("bomb", "ring 4")
 
 
 async def test_one_event_never_holds_up_another(database: Database, desk: Desk, now: datetime) -> None:

@@ -7,7 +7,7 @@ import pytest
 from storage import leases
 from storage.database import Connection, Database
 from storage.errors import Stale
-from storage.leases import Lease
+from storage.leases import Lease, Shares
 
 NAMES = [f"mailbox {n}" for n in range(10)]
 
@@ -141,3 +141,65 @@ async def test_daemons_that_beat_are_alive_until_they_leave_or_fall_silent(datab
         await db.execute("UPDATE daemon SET seen_at = now() - interval '1 minute' WHERE id = 'b'")
 
         assert await leases.alive(db, 20) == 1
+
+
+async def test_shares_are_told_of_those_who_live_and_what_nobody_holds(database: Database) -> None:
+    async with database.connection() as db:
+        for name in ("a", "b", "dead"):
+            await leases.beat(db, name, "host", 1)
+        await db.execute("UPDATE daemon SET seen_at = now() - interval '1 minute' WHERE id = 'dead'")
+        await leases.acquire(db, "a", NAMES[:5], 9, 20)
+        await leases.acquire(db, "dead", NAMES[5:6], 9, 20)
+        await db.execute("UPDATE source SET paused_at = now() WHERE name = ANY($1)", [NAMES[0], NAMES[9]])
+
+        assert await leases.shares(db, NAMES, 20) == Shares({"a": 4, "b": 0}, NAMES[6:9])
+        assert (await leases.shares(db, NAMES[6:7], 20)).free == NAMES[6:7]
+
+
+@pytest.mark.parametrize(
+    ("held", "free", "staying", "leaving", "given"),
+    [
+        ({"a": 4}, 0, 4, 0, 0),
+        ({"a": 1, "b": 0}, 0, 1, 0, 0),
+        ({"a": 2, "b": 0}, 0, 2, 0, 1),
+        ({"a": 2, "b": 1}, 0, 2, 0, 0),
+        ({"a": 4, "b": 0}, 0, 4, 0, 2),
+        ({"a": 4, "b": 0}, 1, 3, 0, 1),
+        ({"a": 4, "b": 0}, 0, 2, 2, 0),
+        ({"a": 10, "b": 0}, 0, 10, 0, 3),
+        ({"a": 100, "b": 0}, 0, 100, 0, 6),
+        ({"a": 2, "b": 2, "c": 0}, 0, 2, 0, 1),
+        ({"a": 0, "b": 9}, 0, 0, 0, 0),
+        ({"a": 3, "b": 0}, 9, 3, 0, 0),
+    ],
+)
+def test_who_has_too_much_gives_a_few_and_waits_until_they_are_taken(
+    held: dict[str, int], free: int, staying: int, leaving: int, given: int
+) -> None:
+    assert Shares(held, NAMES[:free]).surplus("a", staying, leaving) == given
+
+
+@pytest.mark.parametrize(("daemons", "sources", "held", "room"), [(1, 7, 0, 7), (2, 7, 0, 4), (2, 7, 4, 0), (3, 7, 4, -1), (0, 7, 0, 7)])  # fmt: skip
+def test_nobody_takes_more_than_his_part(daemons: int, sources: int, held: int, room: int) -> None:
+    assert Shares({str(n): 0 for n in range(daemons)}).room(sources, held) == room
+
+
+@pytest.mark.parametrize("sizes", [(20, 0), (20, 0, 0), (7, 0, 0), (12, 12, 0), (1000, 0, 0, 0), (3, 0)])
+def test_shares_become_even_and_then_nothing_moves(sizes: tuple[int, ...]) -> None:
+    held, free = {str(n): size for n, size in enumerate(sizes)}, 0
+    total, moved = sum(sizes), []
+    for _ in range(80):
+        moves = 0
+        for name, mine in list(held.items()):  # each in its turn, as daemons do
+            shares = Shares(dict(held), [""] * free)
+            taken = max(min(shares.room(total, mine), free), 0)
+            given = 0 if taken else shares.surplus(name, mine)
+            held[name] = mine + taken - given
+            free += given - taken
+            moves += given
+        moved.append(moves)
+
+    assert free == 0
+    assert max(held.values()) - min(held.values()) <= 1
+    assert moved[-20:] == [0] * 20
+    assert sum(moved) <= total

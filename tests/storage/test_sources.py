@@ -92,6 +92,70 @@ async def test_what_is_known_already_is_not_written_again(database: Database) ->
         assert await db.fetchval("SELECT now() - $1 < interval '1 minute'", fresh.last_success_at)
 
 
+async def test_a_rate_is_told_while_a_source_catches_up_and_gets_on(database: Database) -> None:
+    async def told(state: str, done: int | None = None, total: int | None = None) -> tuple[float | None, int | None]:
+        await sources.report(db, "sales", state, done=done, total=total)
+        [row] = await sources.list_all(db)
+        return row.per_second and round(row.per_second), row.seconds_left
+
+    async def passed(seconds: int) -> None:
+        await db.execute(
+            "UPDATE source SET counted_since = counted_since - make_interval(secs => $1), "
+            "counted_at = counted_at - make_interval(secs => $1)",
+            seconds,
+        )
+
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        assert await told("catching_up", 0, 100) == (None, None)
+        await passed(10)
+        assert await told("catching_up", 50, 100) == (5, 10)
+        await passed(10)
+        assert await told("catching_up", 80, 120) == (4, 10)
+        await passed(119)  # silent for long
+        assert (await told("catching_up"))[0] == 4
+        await passed(10)
+        assert await told("catching_up") == (None, None)
+        assert await told("catching_up", 90, 120) == (None, None)  # counted anew
+        await passed(5)
+        assert await told("catching_up", 100, 120) == (2, 10)
+        assert await told("catching_up", 0, 10) == (None, None)  # another gap
+        assert await told("unreachable") == (None, None)
+        assert await told("ok") == (None, None)
+
+
+async def test_who_was_overtaken_does_not_say_how_a_source_is(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH[:1])
+        [old] = await leases.acquire(db, "a", ["sales"], 1, 60)
+        await sources.report(db, "sales", "ok", token=old.token)
+        await leases.release(db, [old])
+        [new] = await leases.acquire(db, "b", ["sales"], 1, 60)
+
+        await sources.report(db, "sales", "unreachable", "stale", token=old.token)
+        assert [one.state for one in await sources.list_all(db)] == ["ok"]
+        await sources.report(db, "sales", "catching_up", token=new.token)
+        assert [one.state for one in await sources.list_all(db)] == ["catching_up"]
+
+
+async def test_telephony_succeeds_with_its_events_and_not_by_being_there(database: Database) -> None:
+    async with database.connection() as db:
+        await sources.save_all(db, BOTH)
+        await sources.report(db, "main", "ok", "webhooks are taken")
+        assert [one.last_success_at for one in await sources.list_all(db)] == [None, None]
+
+        await sources.mark_success(db, [])
+        await sources.mark_success(db, {"main", "gone"})
+        [_, main] = await sources.list_all(db)
+        assert main.last_success_at is not None
+        before = await db.fetchval("SELECT xmin FROM source WHERE name = 'main'")
+        await sources.mark_success(db, ["main"])
+        assert await db.fetchval("SELECT xmin FROM source WHERE name = 'main'") == before
+        await db.execute("UPDATE source SET last_success_at = now() - interval '2 minutes'")
+        await sources.mark_success(db, ["main"])
+        assert await db.fetchval("SELECT xmin FROM source WHERE name = 'main'") != before
+
+
 async def test_a_source_has_a_number_once_it_has_run(database: Database) -> None:
     async with database.connection() as db:
         await sources.save_all(db, BOTH[:1])

@@ -88,10 +88,22 @@ async def test_sources_tell_how_they_are(api: Api) -> None:
 
     assert {name: sales[name] for name in ("name", "kind", "type", "state", "detail", "next_try", "progress")} == {
         "name": "sales", "kind": "mailbox", "type": "imap", "state": "needs_reauth", "detail": "the password is wrong",
-        "next_try": "2026-11-23T09:30:00Z", "progress": {"done": 20, "total": 100},
+        "next_try": "2026-11-23T09:30:00Z",
+        "progress": {"done": 20, "total": 100, "per_second": None, "seconds_left": None},
     }  # fmt: skip
     assert sales["since"].endswith("Z")
     assert (main["name"], main["type"], main["last_success"], main["audited_at"]) == ("main", "generic", None, None)
+
+
+async def test_a_source_that_catches_up_tells_its_rate_and_how_long_it_will_take(api: Api) -> None:
+    async with api.serving.database.connection() as db:
+        await sources.report(db, "sales", "catching_up", "", None, 0, 1000)
+        await sources.report(db, "sales", "catching_up", "", None, 400, 1000)
+        await db.execute("UPDATE source SET counted_since = counted_at - interval '20 s'")
+
+    sales, _ = (await api.get("/sources")).json["items"]
+
+    assert sales["progress"] == {"done": 400, "total": 1000, "per_second": 20.0, "seconds_left": 30}
 
 
 async def test_users_are_named_without_anything_secret(api: Api) -> None:

@@ -31,6 +31,11 @@ def office(ringmail: Ringmail) -> Ringmail:
         )
         await sources.report(db, "sales", "catching_up", done=200, total=5000)
         await sources.report(db, "pbx", "ok")
+        await sources.mark_success(db, ["pbx"])
+        await db.execute(
+            "UPDATE source SET counted_from = 100, counted_since = now() - interval '20 s', counted_at = now() "
+            "WHERE name = 'sales'"
+        )
         await leases.beat(db, "one", "host", 1)
         await inbound.add(db, [Event("pbx", "key", START, "POST", "", "", {}, b'{"event":"?"}', "")])
         await quarantine.add_mails(
@@ -51,6 +56,7 @@ def test_status_tells_of_every_source_and_what_waits(office: Ringmail) -> None:
         ("sales", "catching_up", 200, 5000),
         ("pbx", "ok", None, None),
     ]
+    assert found["sources"][0]["seconds_left"] == 960
     assert found["sources"][1]["last_success_at"].endswith("Z")
     assert found["daemons"] == 1
     assert found["waiting"] == {"journal": 1, "search": 0, "feed": 0, "quarantine": 1}
@@ -61,7 +67,7 @@ def test_status_is_readable_for_a_person(office: Ringmail) -> None:
     said = office("status")
 
     assert "1 daemon(s) running" in said.out
-    assert "200 of 5000" in said.out
+    assert "200 of 5000, 5 a second, 16 min left" in " ".join(said.out.split())
     assert "in quarantine:     1" in said.out
 
 
