@@ -12,7 +12,7 @@ from daemon.intake.context import IntakeSettings, SourceSettings
 from daemon.intake.desk import Desk, SourceIntake
 from interactions.addresses import email_key
 from interactions.mime import ParsedMail, parse
-from storage import addresses, leases, sources
+from storage import addresses, edits, leases, sources
 from storage.blobs import Blobs
 from storage.database import Database
 from tests.fakes.arrivals import START, raw_mail
@@ -235,3 +235,60 @@ async def test_mails_without_any_content_wait_in_quarantine_each_on_its_own(offi
         ("the server lists this mail and gives no content of it", "1"),
         ("the server lists this mail and gives no content of it", "2"),
     ]
+
+
+async def test_a_deleted_interaction_is_brought_back_by_nothing_that_the_server_does(office: Office) -> None:
+    dovecot, user = office.dovecot, office.user
+    dovecot.append(user, QUESTION, "INBOX", flags="()")
+    await office.sync()
+    [(which,)] = await office.rows("SELECT id FROM interaction")
+    async with office.database.connection() as db:
+        assert await edits.bury(db, which, None)
+    feed = await office.rows("SELECT * FROM feed ORDER BY 1")
+
+    await office.sync()
+    with dovecot.client(user) as program:
+        program.select("INBOX")
+        program.create("Done")
+        program.uid("MOVE", "1", "Done")
+    await office.sync()
+    with dovecot.client(user) as program:
+        program.select("Done")
+        program.uid("COPY", "1", "INBOX")
+    await office.sync()
+    dovecot.renumber(user, 777, "Done")
+    await office.sync()
+    with dovecot.client(user) as program:
+        program.rename("Done", "Old")
+    await office.sync()
+    dovecot.deliver(user, QUESTION)  # as if it came once more
+    await office.sync()
+    async with office.database.connection() as db:  # all that we know of where it lies is lost
+        await db.execute("DELETE FROM mail_location")
+        await db.execute("DELETE FROM checkpoint")
+    await office.sync()
+
+    assert await office.rows("SELECT id, deleted_at IS NULL FROM interaction") == [(which, False)]
+    assert await office.rows("SELECT * FROM feed ORDER BY 1") == feed
+
+
+async def test_a_place_that_vanished_is_kept_for_its_grace_so_that_a_slow_move_is_one(office: Office) -> None:
+    office.dovecot.append(office.user, QUESTION, "INBOX", flags="()")
+    await office.sync()
+    with office.dovecot.client(office.user) as program:
+        program.select("INBOX")
+        program.uid("STORE", "1", "+FLAGS", r"(\Deleted)")
+        program.expunge()
+    for _ in range(2):
+        await office.sync()
+    fetched = await office.rows("SELECT count(*) FROM blob")
+
+    office.dovecot.append(office.user, QUESTION, "Done", flags="()")  # by a program that moves in its own way
+    await office.sync()
+
+    assert await office.rows("SELECT count(*) FROM interaction") == [(1,)]
+    assert await office.rows("SELECT folder, gone_at IS NULL FROM mail_location ORDER BY folder") == [
+        ("Done", True),
+        ("INBOX", False),
+    ]
+    assert await office.rows("SELECT count(*) FROM blob") == fetched
