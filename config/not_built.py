@@ -53,10 +53,6 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
 def _of_mailbox(mailbox: Mailbox) -> Iterator[tuple[str, str]]:
     if mailbox.oauth is not None and mailbox.smtp is not None:
         yield "oauth", "sending with tokens (reading works)"
-    if mailbox.members:
-        yield "members", "showing bodies to some users only (every user WILL see them)"
-    if mailbox.privacy == "private":
-        yield "privacy", "privacy 'private' (bodies WILL be shown to every user)"
 
 
 def _of_telephony(source: Telephony) -> Iterator[tuple[str, str]]:

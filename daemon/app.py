@@ -13,7 +13,7 @@ A loop that fails says so and goes on; nothing that a mailbox or provider does e
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -23,7 +23,7 @@ from config.settings import Settings
 from config.telephony_settings import Telephony
 from connectors.base import Source
 from connectors.registry import RECEIVERS, SOURCES, mailbox_source, telephony_source
-from daemon import attention, erasing
+from daemon import access, attention, erasing
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
 from daemon.matching import local_rules
@@ -34,6 +34,7 @@ from daemon.supervisor import Supervisor
 from daemon.vault import TokenVault
 from daemon.wiring import intake_settings, receivers, source_rows
 from daemon.workers import Workers
+from interactions.access import Door
 from storage import addresses, feed, leases, search, sources
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedServer
@@ -127,11 +128,11 @@ class App:
             raise StorageDown("The database is not ready yet. Try again in a moment.")
         taking = receivers(settings)
         built = self._build_sources(settings)
-        await self._database.in_transaction(lambda db: _save_sources(db, settings))
+        departed = await self._database.in_transaction(lambda db: _save_sources(db, settings))
         before, self.settings = self.settings, settings
         self._built = built
         self._vault.use(settings.login.secret_key)
-        self.serving.settings, self.serving.receivers = settings, taking
+        self.serving.settings, self.serving.receivers, self.serving.departed = settings, taking, departed
         self.serving.public_url = self._public_url(settings)
         self.serving.desk.settings = intake_settings(settings)
         self._supervisor.replace(self._sources())
@@ -191,7 +192,7 @@ class App:
         while True:
             try:
                 await migrate(self._database)
-                await self._database.in_transaction(lambda db: _save_sources(db, self.settings))
+                self.serving.departed = await self._database.in_transaction(lambda db: _save_sources(db, self.settings))
                 if self._embedded is not None:
                     await self._database.in_transaction(leases.free_all)
                 break
@@ -276,8 +277,8 @@ async def _say_switched_off(db: Connection, settings: Settings) -> None:
             await sources.report(db, mailbox.name, "paused", "e-mail is switched off (features.mail_client)")
 
 
-async def _save_sources(db: Connection, settings: Settings) -> None:
-    """The rows of our sources, and our own addresses."""
+async def _save_sources(db: Connection, settings: Settings) -> Sequence[Door]:
+    """The rows of our sources, and our own addresses. Returns the narrowed mailboxes that are no longer ours."""
     await sources.save_all(db, source_rows(settings))
     own = intake_settings(settings).own
     await addresses.mark_own(db, own, datetime.now(UTC).date(), local_rules(settings))
@@ -287,3 +288,4 @@ async def _save_sources(db: Connection, settings: Settings) -> None:
             await sources.report(db, phone.name, "ok", f"webhooks are taken at /hooks/{phone.name}")
         elif phone.type not in SOURCES:
             await sources.report(db, phone.name, "misconfigured", f"the provider {phone.type!r} is not built yet")
+    return await access.remember(db, settings)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from interactions.access import EVERYTHING, Access
 from interactions.contacts import Contact
 from interactions.records import Key
 from interactions.views import InteractionView
@@ -29,22 +30,24 @@ class Answer:
     chains: Sequence[OpenChain] = ()
 
 
-async def who_is(db: Connection, key: Key) -> Answer:
-    """Who has this address."""
+async def who_is(db: Connection, key: Key, seen_by: Access = EVERYTHING) -> Answer:
+    """Who has this address. One that spoke only where whoever asks may not look was never seen."""
     found = await lookup.address(db, key)
     if found is None:
         return Answer(key)
     wanted = [one for one in (found.contact_id, *found.candidates[:CANDIDATES_SHOWN]) if one is not None]
     known = await contacts.find_all(db, wanted)
     contact = known.get(found.contact_id) if found.contact_id else None
-    recent = await lookup.recent(db, found.address_id, found.contact_id, LOOKED_BACK)
+    recent = await lookup.recent(db, found.address_id, found.contact_id, LOOKED_BACK, seen_by)
+    if seen_by.hidden and not recent and not found.own and found.rule in ("none", "domain"):
+        return Answer(key)
     return Answer(
         key,
         found,
         contact,
         _candidates(found.candidates, known),
-        await lists.views(db, recent[:INTERACTIONS_SHOWN]),
-        await lookup.open_chains(db, recent, CHAINS_SHOWN) if recent else (),
+        await lists.views(db, recent[:INTERACTIONS_SHOWN], seen_by),
+        await lookup.open_chains(db, recent, CHAINS_SHOWN, seen_by) if recent else (),
     )
 
 

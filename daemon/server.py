@@ -32,9 +32,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from config.tables import Endpoint
 from daemon import webhooks
+from daemon.access import Withheld
 from daemon.api import (
     acts,
     attachments,
+    completing,
     contactacts,
     contacts,
     events,
@@ -96,6 +98,7 @@ def routes(serving: Serving) -> FastAPI:
     for router in (
         acts.router,
         attachments.router,
+        completing.router,
         records.router,
         contactacts.router,
         contacts.router,
@@ -160,6 +163,10 @@ async def _conflict(_: Request, error: Any) -> Response:
     return problem_response(Problem("conflict", _sentence(error)))
 
 
+async def _withheld(_: Request, error: Any) -> Response:
+    return problem_response(Problem("forbidden", _sentence(error)))
+
+
 async def _down(request: Request, error: Any) -> Response:
     LOG.warning("a request waits for the database", path=_shown_path(request), reason=str(error))
     return problem_response(Problem("unavailable", "The database is away. Please try again in a moment."))
@@ -207,6 +214,7 @@ _ANSWERS: Mapping[type[Exception], Handler] = {
     RequestValidationError: _invalid,
     NotFound: _not_found,
     Conflict: _conflict,
+    Withheld: _withheld,
     StorageDown: _down,
     HTTPException: _http,
     OutOfBounds: _not_read,

@@ -5,20 +5,22 @@ and `receivers` as a whole, so that one request sees one configuration.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from config.settings import Settings
 from connectors.base import Receiver
 from daemon.intake.desk import Desk
 from daemon.journal import Journal
+from interactions.access import Door
 from storage.blobs import Blobs
 from storage.database import Database
 
 
 @dataclass(slots=True)
 class Serving:
-    """`is_ready` becomes true once the database answers and is migrated."""
+    """`is_ready` becomes true once the database answers and is migrated. `departed` are the narrowed mailboxes that are no
+    longer configured (`daemon.access`), None while nobody has looked."""
 
     settings: Settings
     database: Database
@@ -29,3 +31,4 @@ class Serving:
     public_url: str = ""
     is_ready: bool = False
     erased: asyncio.Event = field(default_factory=asyncio.Event)  # there is something to clean from the disk
+    departed: Sequence[Door] | None = None

@@ -56,7 +56,8 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class InteractionView:
-    """One interaction, ready to be shown. Long texts are None in lists."""
+    """One interaction, ready to be shown. Long texts are None in lists. One that `is_closed` to whoever asks shows the facts
+    of its header only."""
 
     id: UUID
     number: int
@@ -98,6 +99,7 @@ class InteractionView:
     body_text: str | None = None
     reply_text: str | None = None
     on_control: Control | None = None
+    is_closed: bool = False
 
     @property
     def contact(self) -> ContactView | None:

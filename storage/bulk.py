@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from interactions.access import EVERYTHING, Access
 from interactions.records import JsonValue
 from storage.database import Connection
 from storage.lists import Filter, page_statement
@@ -50,9 +51,9 @@ WHERE i.id = r.id RETURNING i.id
 Row = Mapping[str, JsonValue]
 
 
-async def select(db: Connection, wanted: Filter) -> list[UUID]:
+async def select(db: Connection, wanted: Filter, access: Access = EVERYTHING) -> list[UUID]:
     """The interactions that a filter shows."""
-    statement, arguments = page_statement(wanted)
+    statement, arguments = page_statement(wanted, access)
     return [row["id"] for row in await db.fetch(statement, *arguments)]
 
 

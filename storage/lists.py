@@ -1,14 +1,20 @@
-"""Interactions as they are read: pages of a list by key, and single ones, with all names in four statements."""
+"""Interactions as they are read: pages of a list by key, and single ones, with all names in four statements.
+
+All that is shown goes through `views`, which leaves out what `access` does not see, and of what it may not read keeps the
+facts of the header. A page leaves it out itself too, so that it is full; where nothing is narrowed nothing is asked.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from interactions.access import EVERYTHING, Access
 from interactions.records import Attachment
 from interactions.search import SearchQuery
 from interactions.views import ContactView, Control, InteractionView, Named, ParticipantView
+from storage import access as storage_access
 from storage.database import Connection
 
 
@@ -70,6 +76,21 @@ _PIECES: Mapping[str, str] = {
     "WHERE s.document @@ websearch_to_tsquery('russian', $))",
     "prefixes": "i.id IN (SELECT s.interaction_id FROM search_index s WHERE s.document @@ $::tsquery)",
 }
+# What may not be read is found by the words of its header only. The index is asked for the whole query, and for that part
+# of it which must be there; a query without such a part (only words that must not be there) finds none of it.
+_SEEN = "sees(:unseen, :mine, i.source, i.responsible_id, i.id)"
+_READS = "sees(:unread, :mine, i.source, i.responsible_id, i.id)"
+_READABLE: Mapping[str, str] = {
+    "words": """i.id IN (
+        SELECT s.interaction_id FROM websearch_to_tsquery('russian', $) AS q, search_index s
+        JOIN interaction h ON h.id = s.interaction_id
+        WHERE s.document @@ (q || CASE WHEN querytree(q) IN ('', 'T') THEN ''::tsquery ELSE querytree(q)::tsquery END)
+          AND CASE WHEN sees(:unread, :mine, h.source, h.responsible_id, h.id) THEN s.document @@ q
+              ELSE querytree(q) NOT IN ('', 'T') AND to_tsvector('russian', replace(lower(concat_ws(E'\n', h.topic,
+                  (SELECT string_agg(p.display_name, ' ') FROM participant p WHERE p.interaction_id = h.id))), 'ё', 'е'))
+                  @@ q END)""",
+    "has_attachment": f"i.has_attachments AND {_READS}",
+}
 _SWITCHES: Mapping[str, str] = {
     "has_attachment": "i.has_attachments",
     "unmatched": """EXISTS (SELECT 1 FROM participant p JOIN address a ON a.id = p.address_id
@@ -86,7 +107,7 @@ _STATUS: Mapping[str, str] = {
 }
 
 
-def page_statement(wanted: Filter) -> tuple[str, list[object]]:
+def page_statement(wanted: Filter, access: Access = EVERYTHING) -> tuple[str, list[object]]:
     """The statement of a page, and its arguments."""
     conditions = ["i.deleted_at IS NULL"]
     arguments: list[object] = []
@@ -95,40 +116,48 @@ def page_statement(wanted: Filter) -> tuple[str, list[object]]:
     if wanted.query is not None:
         values["words"] = wanted.query.words or None
         values["prefixes"] = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) or None
+    readable = _READABLE if access.closed else {}
     for name, piece in _PIECES.items():
         if values[name] is not None:
             arguments.append(values[name])
-            conditions.append(piece.replace("$", f"${len(arguments)}"))
-    conditions += [piece for name, piece in _SWITCHES.items() if getattr(wanted, name)]
+            conditions.append(readable.get(name, piece).replace("$", f"${len(arguments)}"))
+    conditions += [readable.get(name, piece) for name, piece in _SWITCHES.items() if getattr(wanted, name)]
+    if access.hidden:
+        conditions.append(_SEEN)
     if wanted.status in _STATUS:
         conditions.append(_STATUS[wanted.status])
     if wanted.after is not None:
         arguments += wanted.after
         side = ">" if wanted.oldest_first else "<"
         conditions.append(f"(i.occurred_at, i.id) {side} (${len(arguments) - 1}, ${len(arguments)})")
-    arguments.append(wanted.limit)
     source = "interaction i" if wanted.subject_id is None else "interaction i JOIN chain c ON c.id = i.chain_id"
     order = "i.occurred_at, i.id" if wanted.oldest_first else "i.occurred_at DESC, i.id DESC"
     where = " AND ".join(conditions)
+    for mark, value in ((":unread", access.unread), (":unseen", access.unseen), (":mine", list(access.mine))):
+        if mark in where:
+            arguments.append(value)
+            where = where.replace(mark, f"${len(arguments)}")
+    arguments.append(wanted.limit)
     return f"SELECT i.id FROM {source} WHERE {where} ORDER BY {order} LIMIT ${len(arguments)}", arguments  # noqa: S608
 
 
-async def page(db: Connection, wanted: Filter) -> list[InteractionView]:
+async def page(db: Connection, wanted: Filter, access: Access = EVERYTHING) -> list[InteractionView]:
     """A page of the list."""
-    statement, arguments = page_statement(wanted)
-    return await views(db, [row["id"] for row in await db.fetch(statement, *arguments)])
+    statement, arguments = page_statement(wanted, access)
+    return await views(db, [row["id"] for row in await db.fetch(statement, *arguments)], access)
 
 
 COUNTS = """
 SELECT count(*) FILTER (WHERE NOT reviewed AND (review_after IS NULL OR review_after <= now())) AS to_review,
        count(*) FILTER (WHERE review_after IS NOT NULL) AS postponed
-FROM interaction WHERE deleted_at IS NULL AND NOT reviewed
+FROM interaction i
+WHERE deleted_at IS NULL AND NOT reviewed AND ($1::text[] IS NULL OR sees($1, $2, i.source, i.responsible_id, i.id))
 """
 
 
-async def counts(db: Connection) -> dict[str, int]:
+async def counts(db: Connection, access: Access = EVERYTHING) -> dict[str, int]:
     """How many interactions wait for a look, and how many were put off."""
-    row = await db.fetchrow(COUNTS)
+    row = await db.fetchrow(COUNTS, access.unseen, list(access.mine))
     return dict(row) if row else {}
 
 
@@ -167,8 +196,12 @@ SELECT body_text, reply_text FROM body WHERE interaction_id = $1
 """
 
 
-async def views(db: Connection, ids: Sequence[UUID], *, bodies: bool = False) -> list[InteractionView]:
-    """These interactions in this order; those that are gone are left out."""
+async def views(
+    db: Connection, ids: Sequence[UUID], access: Access = EVERYTHING, *, bodies: bool = False
+) -> list[InteractionView]:
+    """These interactions in this order; those that are gone or not seen are left out."""
+    seen = await storage_access.seen(db, ids, access)
+    ids = [one for one in ids if one in seen]
     rows = {row["id"]: row for row in await db.fetch(ROWS, list(ids))}
     people: dict[UUID, list[ParticipantView]] = {}
     for row in await db.fetch(PARTICIPANTS, list(ids)):
@@ -180,14 +213,43 @@ async def views(db: Connection, ids: Sequence[UUID], *, bodies: bool = False) ->
     for one in ids:
         if one in rows:
             body = await db.fetchrow(BODY, one) if bodies else None
-            found.append(_view(dict(rows[one]), people.get(one, []), files.get(one, []), dict(body) if body else None))
-    return found
+            view = _view(dict(rows[one]), people.get(one, []), files.get(one, []), dict(body) if body else None)
+            found.append(view if seen[one] else _header_of(view))
+    return await _as_seen(db, found, access) if access.hidden else found
 
 
-async def find(db: Connection, interaction_id: UUID) -> InteractionView | None:
+async def find(db: Connection, interaction_id: UUID, access: Access = EVERYTHING) -> InteractionView | None:
     """One interaction with its text."""
-    some = await views(db, [interaction_id], bodies=True)
+    some = await views(db, [interaction_id], access, bodies=True)
     return some[0] if some else None
+
+
+def _header_of(one: InteractionView) -> InteractionView:
+    """What is shown of an interaction that may not be read: who, when, to whom, about what."""
+    block = {**one.block, "has_html": False} if one.kind == "email" else {}
+    return replace(
+        one, description="", comment=None, excerpt="", extra={}, block=block, has_attachments=False, attachments=(),
+        body_text=None, reply_text=None, is_closed=True,
+    )  # fmt: skip
+
+
+async def _as_seen(db: Connection, found: list[InteractionView], access: Access) -> list[InteractionView]:
+    """Their chains begin, and are as long, as they are seen; and of a mail that lies in several mailboxes nobody hears
+    that it lies in one that is shut."""
+    chains = await storage_access.chains(db, {one.chain_id for one in found}, access)
+    return [
+        replace(
+            one, root_id=chain.root_id, root_topic=chain.topic, chain_size=chain.size,
+            source=None if _came_unseen(one, access) else one.source,
+        )
+        for one in found
+        if (chain := chains.get(one.chain_id)) is not None
+    ]  # fmt: skip
+
+
+def _came_unseen(one: InteractionView, access: Access) -> bool:
+    is_mine = one.responsible is not None and one.responsible.id in access.mine
+    return one.source is not None and one.source.name in access.hidden and not is_mine
 
 
 def _named(key: UUID | None, name: str | None) -> Named | None:

@@ -1,4 +1,8 @@
-"""Subjects and the chains that have them: one subject for a whole chain, and a history of those it had."""
+"""Subjects and the chains that have them: one subject for a whole chain, and a history of those it had.
+
+A subject of interactions of which somebody sees none is not there for that person, unless he answers for it; and of those
+who were copied from interactions only who takes part in one that is seen.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 
+from interactions.access import EVERYTHING, Access
 from interactions.records import Json, JsonValue
 from interactions.subjects import Taken
 from interactions.views import ContactView, Named, ParticipantView
@@ -104,22 +109,45 @@ SELECT p.subject_id, p.role, p.display_name, p.address, p.origin, a.kind AS addr
 FROM subject_participant p LEFT JOIN address a ON a.id = p.address_id
 LEFT JOIN contact c ON c.id = coalesce(p.contact_id, a.contact_id)
 LEFT JOIN contact pa ON pa.id = p.partner_id
-WHERE p.subject_id = ANY($1::uuid[]) ORDER BY p.subject_id, p.n
+WHERE p.subject_id = ANY($1::uuid[]) AND ($2::text[] IS NULL OR p.origin <> 'copied' OR (
+    SELECT true FROM chain h JOIN interaction i ON i.chain_id = h.id JOIN participant q ON q.interaction_id = i.id
+    WHERE h.subject_id = p.subject_id AND i.deleted_at IS NULL AND sees($2, $3, i.source, i.responsible_id, i.id)
+      AND (q.address_id = p.address_id OR q.partner_id = p.contact_id
+           OR (q.display_name, q.address) = (p.display_name, p.address)) LIMIT 1))
+ORDER BY p.subject_id, p.n
+"""
+
+SEEN = """
+SELECT s.id FROM subject s
+WHERE s.id = ANY($1::uuid[]) AND (s.responsible_id = ANY($3::uuid[])
+    OR NOT EXISTS (SELECT FROM chain c JOIN interaction i ON i.chain_id = c.id
+                   WHERE c.subject_id = s.id AND i.deleted_at IS NULL)
+    OR (SELECT true FROM chain c JOIN interaction i ON i.chain_id = c.id
+        WHERE c.subject_id = s.id AND i.deleted_at IS NULL AND sees($2, $3, i.source, i.responsible_id, i.id) LIMIT 1))
 """
 
 
-async def views(db: Connection, ids: Sequence[UUID]) -> list[SubjectView]:
-    """These subjects in this order."""
+async def seen(db: Connection, ids: Sequence[UUID], access: Access) -> set[UUID]:
+    """Those of these subjects that are seen."""
+    if not access.hidden:
+        return set(ids)
+    return {row["id"] for row in await db.fetch(SEEN, list(ids), access.unseen, list(access.mine))}
+
+
+async def views(db: Connection, ids: Sequence[UUID], access: Access = EVERYTHING) -> list[SubjectView]:
+    """These subjects in this order; those that are not seen are left out."""
+    known = await seen(db, ids, access)
+    ids = [one for one in ids if one in known]
     rows = {row["id"]: row for row in await db.fetch(ROWS, list(ids))}
     people: dict[UUID, list[tuple[ParticipantView, str]]] = {}
-    for row in await db.fetch(PARTICIPANTS, list(ids)):
+    for row in await db.fetch(PARTICIPANTS, list(ids), access.unseen, list(access.mine)):
         people.setdefault(row["subject_id"], []).append((_participant(dict(row)), row["origin"]))
     return [_view(dict(rows[one]), people.get(one, [])) for one in ids if one in rows]
 
 
-async def find(db: Connection, subject_id: UUID) -> SubjectView | None:
+async def find(db: Connection, subject_id: UUID, access: Access = EVERYTHING) -> SubjectView | None:
     """One subject."""
-    found = await views(db, [subject_id])
+    found = await views(db, [subject_id], access)
     return found[0] if found else None
 
 
@@ -154,6 +182,11 @@ WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR state = $2)
   AND ($5::text IS NULL OR external_ref = $5)
   AND (NOT $6::boolean OR (state = 'open' AND due_at < now()))
   AND ($7::bigint IS NULL OR number < $7)
+  AND ($9::text[] IS NULL OR s.responsible_id = ANY($10::uuid[])
+    OR (SELECT true FROM chain c JOIN interaction i ON i.chain_id = c.id
+        WHERE c.subject_id = s.id AND i.deleted_at IS NULL LIMIT 1) IS NULL
+    OR (SELECT true FROM chain c JOIN interaction i ON i.chain_id = c.id
+        WHERE c.subject_id = s.id AND i.deleted_at IS NULL AND sees($9, $10, i.source, i.responsible_id, i.id) LIMIT 1))
 ORDER BY number DESC LIMIT $8
 """
 
@@ -172,13 +205,13 @@ class Filter:
     limit: int = 50
 
 
-async def page(db: Connection, wanted: Filter) -> list[SubjectView]:
+async def page(db: Connection, wanted: Filter, access: Access = EVERYTHING) -> list[SubjectView]:
     """Subjects, the newest first."""
     rows = await db.fetch(
         PAGE, wanted.kind, wanted.state, wanted.responsible_id, wanted.client_id, wanted.external_ref, wanted.overdue,
-        wanted.before, wanted.limit,
+        wanted.before, wanted.limit, access.unseen, list(access.mine),
     )  # fmt: skip
-    return await views(db, [row["id"] for row in rows])
+    return await views(db, [row["id"] for row in rows], access)
 
 
 # $2 holds what is to be changed; null takes a value away. Whoever leaves the state "open" closes it now.

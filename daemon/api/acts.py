@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon import bulk, planning, regroup
+from daemon.access import access_of, need_chain, need_whole, only_whole
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
 from daemon.api.records import need_features
@@ -71,16 +72,17 @@ async def change_many(request: Request, given: BulkIn) -> JSONResponse:
     wanted = _filter(given.filter, serving.settings.default_region) if given.filter is not None else None
 
     async def work(db: Connection) -> tuple[int, str]:
+        seen_by = await access_of(db, serving, viewer)
         ids = list(given.ids or ())
         if wanted is not None:
-            ids = await storage_bulk.select(db, replace(wanted, limit=bulk.AT_ONCE_MAX + 1))
+            ids = await storage_bulk.select(db, replace(wanted, limit=bulk.AT_ONCE_MAX + 1), seen_by)
             if len(ids) > bulk.AT_ONCE_MAX:
                 raise Problem("too_large", f"This filter shows more than {bulk.AT_ONCE_MAX}; narrow it down.")
         unknown = await edits.unknown_contacts(db, given.set.contacts())
         if unknown:
             names = ", ".join(sorted(map(str, unknown)))
             raise Problem("invalid", f"There is no contact {names}.", errors=[("set.responsible_id", "is no contact")])
-        return await bulk.change(db, ids, changes, viewer.user_id)
+        return await bulk.change(db, await only_whole(db, ids, seen_by), changes, viewer.user_id)
 
     changed, token = await serving.database.in_transaction(work)
     return JSONResponse({"changed": changed, "undo": token})
@@ -117,16 +119,18 @@ def _filter(given: dict[str, Any], region: str) -> lists.Filter:
 @router.post("/interactions/{interaction_id}/carry-out", status_code=201)
 async def carry_out(request: Request, interaction_id: UUID, given: dict[str, Any]) -> Response:
     """Carries out a plan: the new interaction is in its chain, with its participants and topic where none are given."""
-    serving, by = serving_of(request), viewer_of(request).user_id
+    serving, viewer = serving_of(request), viewer_of(request)
 
     async def make(db: Connection) -> dict[str, JsonValue]:
-        plan = await lists.find(db, interaction_id)
+        seen_by = await access_of(db, serving, viewer)
+        await need_whole(db, interaction_id, seen_by)
+        plan = await lists.find(db, interaction_id, seen_by)
         if plan is None:
             raise Problem("not_found", "There is no such interaction.")
         draft = _carried_out(plan, given)
         need_features(serving, draft.kind, draft.reviewed)
-        new_id = await planning.carry_out(db, plan, draft, serving.desk.settings, by)
-        found = await lists.find(db, new_id)
+        new_id = await planning.carry_out(db, plan, draft, serving.desk.settings, viewer.user_id)
+        found = await lists.find(db, new_id, seen_by)
         assert found is not None
         return interaction_json(found, serving.public_url)
 
@@ -164,18 +168,26 @@ def _carried_out(plan: InteractionView, given: dict[str, Any]) -> Draft:
 @router.post("/chains/{chain_id}/merge")
 async def merge_chains(request: Request, chain_id: UUID, given: MergeIn) -> JSONResponse:
     """Puts a chain into another one; its id leads there from then on."""
-    by = viewer_of(request).user_id
-    target, token = await serving_of(request).database.in_transaction(
-        lambda db: regroup.merge(db, chain_id, given.into, by)
-    )
+    serving, viewer = serving_of(request), viewer_of(request)
+
+    async def work(db: Connection) -> tuple[UUID, str]:
+        seen_by = await access_of(db, serving, viewer)
+        for one in (chain_id, given.into):
+            await need_chain(db, one, seen_by)
+        return await regroup.merge(db, chain_id, given.into, viewer.user_id)
+
+    target, token = await serving.database.in_transaction(work)
     return JSONResponse({"chain_id": str(target), "undo": token})
 
 
 @router.post("/chains/{chain_id}/split")
 async def split_chain(request: Request, chain_id: UUID, given: SplitIn) -> JSONResponse:
     """Gives one member a chain of its own."""
-    by = viewer_of(request).user_id
-    new, token = await serving_of(request).database.in_transaction(
-        lambda db: regroup.split(db, chain_id, given.interaction_id, by)
-    )
+    serving, viewer = serving_of(request), viewer_of(request)
+
+    async def work(db: Connection) -> tuple[UUID, str]:
+        await need_whole(db, given.interaction_id, await access_of(db, serving, viewer))
+        return await regroup.split(db, chain_id, given.interaction_id, viewer.user_id)
+
+    new, token = await serving.database.in_transaction(work)
     return JSONResponse({"chain_id": str(new), "undo": token})

@@ -47,7 +47,7 @@ FILE_HEADERS = {
 @router.get("/interactions/{interaction_id}/raw")
 async def read_raw(request: Request, interaction_id: UUID) -> Response:
     """The original bytes of a mail."""
-    await view_of(serving_of(request), interaction_id)
+    await view_of(request, interaction_id)
     raw = await _raw(serving_of(request), interaction_id)
     headers = {**FILE_HEADERS, "Content-Disposition": f'attachment; filename="{interaction_id}.eml"'}
     return Response(raw, 200, headers, "message/rfc822")
@@ -57,7 +57,7 @@ async def read_raw(request: Request, interaction_id: UUID) -> Response:
 async def read_body(request: Request, interaction_id: UUID) -> Response:
     """The safe HTML of a mail; of anything else, and of mails without HTML, its text."""
     serving = serving_of(request)
-    view = await view_of(serving, interaction_id)
+    view = await view_of(request, interaction_id)
     headers = {**FILE_HEADERS, "Content-Security-Policy": BODY_POLICY}
     if view.block.get("has_html"):
         mail = await _parsed(serving, await _raw(serving, interaction_id))
@@ -71,7 +71,7 @@ async def read_body(request: Request, interaction_id: UUID) -> Response:
 async def read_attachment(request: Request, interaction_id: UUID, n: int) -> Response:
     """One file, as a download."""
     serving = serving_of(request)
-    await view_of(serving, interaction_id)
+    await view_of(request, interaction_id)
     async with serving.database.connection() as db:
         found = await attachments.find(db, interaction_id, n)
         if found is None:
@@ -94,7 +94,7 @@ async def _cut(serving: Serving, interaction_id: UUID, n: int, part: str | None)
 async def add_attachment(request: Request, interaction_id: UUID) -> Response:
     """A file for any type of interaction. The same file sent again under the same name is one."""
     serving = serving_of(request)
-    view = await view_of(serving, interaction_id)
+    view = await view_of(request, interaction_id)
     need_features(serving, None, False)
     name, content_type, content = await _given(request, len(view.attachments))
     async with serving.database.connection() as db:

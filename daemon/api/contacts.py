@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from daemon import contacts as acts
 from daemon import matching
+from daemon.access import access_of
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
 from daemon.api.shapes import after_moment, after_name, etag, interaction_json, lines_json, time_json, wanted_version
@@ -168,7 +169,7 @@ async def look_up(
         name, what = ("phone", "telephone number") if phone.strip() else ("email", "e-mail address")
         raise Problem("invalid", f"This is no {what}.", errors=[(name, f"is no {what}")])
     async with serving.database.connection() as db:
-        found = await who_is(db, key)
+        found = await who_is(db, key, await access_of(db, serving, viewer_of(request)))
         names = await contacts.names(db, _named([*found.candidates, *([found.contact] if found.contact else [])]))
     kinds = shown_kinds(serving.settings.features)
     found = replace(found, interactions=[one for one in found.interactions if one.kind in kinds])
@@ -248,8 +249,9 @@ async def read_timeline(
     serving = serving_of(request)
     async with problems(), serving.database.connection() as db:
         await acts.find(db, contact_id)
-        ids = await lookup.timeline(db, contact_id, after_moment(cursor), limit + 1)
-        found = await lists.views(db, ids[:limit])
+        seen_by = await access_of(db, serving, viewer_of(request))
+        ids = await lookup.timeline(db, contact_id, after_moment(cursor), limit + 1, seen_by)
+        found = await lists.views(db, ids[:limit], seen_by)
     kinds = shown_kinds(serving.settings.features)
     return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit, kinds=kinds))
 

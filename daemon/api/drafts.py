@@ -17,7 +17,7 @@ JSON_DEPTH_MAX = 32
 # What we make ourselves may be sent back with a change, so that a record can be read, changed and sent as a whole.
 OURS = frozenset(
     "id number url type direction occurred_at created_at updated_at author responsible department contact partner "
-    "attachments chain subject reviewed_at reviewed_by source excerpt external_ref email".split()
+    "attachments chain subject reviewed_at reviewed_by source access excerpt external_ref email".split()
 )
 
 

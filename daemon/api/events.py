@@ -2,7 +2,8 @@
 
 Every committed change comes once and in order; who has seen number n has seen all before it. A stream goes on after
 `Last-Event-ID` (a browser sends it by itself when it connects again) or `?after=`; without either it begins now. A line
-that says nothing keeps it open through proxies. What belongs to a switched-off option comes with its id only.
+that says nothing keeps it open through proxies. What belongs to a switched-off option comes with its id only. Of what
+somebody may not see nothing comes; the numbers have gaps there.
 
 Streams are bounded, all together and for each viewer; they end with the daemon.
 """
@@ -12,17 +13,21 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 
+from daemon.access import access_of
 from daemon.api.problems import Problem
 from daemon.api.shapes import interaction_json, time_json
-from daemon.auth import serving_of, viewer_of
+from daemon.auth import Viewer, serving_of, viewer_of
 from daemon.features import shown_kinds
 from daemon.serving import Serving
+from interactions.access import Access
 from interactions.records import JsonValue
-from storage import feed, lists
+from storage import access, feed, lists, subjects
+from storage.database import Connection
 from storage.errors import StorageError
 
 router = APIRouter(tags=["events"])
@@ -43,15 +48,15 @@ async def list_events(
     limit: Annotated[int, Query(ge=1, le=EVENTS_MAX)] = 50,
 ) -> JSONResponse:
     """Changes after a number, in order: every committed change once, nothing skipped."""
-    items = await read_events(serving_of(request), after, limit)
-    last = items[-1][0] if items else after
-    return JSONResponse({"items": [event for _, event in items], "next": str(last) if len(items) == limit else None})
+    items, last, more = await read_events(serving_of(request), viewer_of(request), after, limit)
+    return JSONResponse({"items": [event for _, event in items], "next": str(last) if more else None})
 
 
 @router.get("/events/stream")
 async def stream_events(request: Request, after: Annotated[int | None, Query(ge=0, le=NUMBER_MAX)] = None) -> Response:
     """The same as it happens."""
-    serving, owner = serving_of(request), viewer_of(request).owner
+    serving, viewer = serving_of(request), viewer_of(request)
+    owner = viewer.owner
     if _open[owner] >= STREAMS_OF_ONE_MAX or _open.total() >= STREAMS_MAX:
         raise Problem("rate_limited", "Too many streams are open. Close one, or ask /api/v1/events now and then.")
     seen = _last_seen(request, after)
@@ -59,7 +64,7 @@ async def stream_events(request: Request, after: Annotated[int | None, Query(ge=
         async with serving.database.connection() as db:
             seen = await feed.last(db)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(serving, owner, seen), 200, headers, "text/event-stream")
+    return StreamingResponse(_stream(serving, viewer, seen), 200, headers, "text/event-stream")
 
 
 def _last_seen(request: Request, after: int | None) -> int | None:
@@ -69,18 +74,19 @@ def _last_seen(request: Request, after: int | None) -> int | None:
     return after
 
 
-async def _stream(serving: Serving, owner: str, seen: int) -> AsyncIterator[bytes]:
+async def _stream(serving: Serving, viewer: Viewer, seen: int) -> AsyncIterator[bytes]:
+    owner = viewer.owner
     _open[owner] += 1
     try:
         yield b"retry: 2000\n\n"
         silent = 0.0
         while True:
             try:
-                items = await read_events(serving, seen, EVENTS_MAX)
+                items, seen, more = await read_events(serving, viewer, seen, EVENTS_MAX)
             except StorageError:
-                items = []  # the database is away; the stream waits with everybody else
-            if items:
-                seen, silent = items[-1][0], 0.0
+                items, more = [], False  # the database is away; the stream waits with everybody else
+            if items or more:
+                silent = 0.0
                 yield b"".join(as_event(seq, event) for seq, event in items)
                 continue
             await asyncio.sleep(LOOK_EACH_SECONDS)
@@ -99,12 +105,21 @@ def as_event(seq: int, event: dict[str, JsonValue]) -> bytes:
     return f"id: {seq}\nevent: {event['type']}\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
 
 
-async def read_events(serving: Serving, after: int, limit: int) -> Sequence[tuple[int, dict[str, JsonValue]]]:
-    """The changes after a number, each with what it is about as that stands now."""
+async def read_events(
+    serving: Serving, viewer: Viewer, after: int, limit: int
+) -> tuple[Sequence[tuple[int, dict[str, JsonValue]]], int, bool]:
+    """The changes after a number that this viewer may see, each with what it is about as that stands now; the number of
+    the last one that was looked at, and whether there may be more."""
     async with serving.database.connection() as db:
         found = await feed.list_after(db, after, limit)
+        if not found:
+            return (), after, False
+        last, more = found[-1].seq, len(found) == limit
+        seen_by = await access_of(db, serving, viewer)
+        unseen = await _unseen(db, found, seen_by)
+        found = [one for one in found if one.change.ref not in unseen and _into(one) not in unseen]
         ids = [one.change.ref for one in found if one.change.ref and not one.change.type.startswith("contact.")]
-        views = {one.id: one for one in await lists.views(db, ids)} if ids else {}
+        views = {one.id: one for one in await lists.views(db, ids, seen_by)} if ids else {}
     kinds = shown_kinds(serving.settings.features)
     items: list[tuple[int, dict[str, JsonValue]]] = []
     for one in found:
@@ -115,4 +130,28 @@ async def read_events(serving: Serving, after: int, limit: int) -> Sequence[tupl
             thing = interaction_json(view, serving.public_url, full=False)
         data: JsonValue = {"seq": one.seq, "object": thing}
         items.append((one.seq, {"type": one.change.type, "timestamp": time_json(one.at), "data": data}))
-    return items
+    return items, last, more
+
+
+def _into(one: feed.Numbered) -> UUID | None:
+    """The other chain of a chain that was merged or split."""
+    into = one.change.data.get("into")
+    return UUID(str(into)) if into is not None and one.change.type.startswith("chain.") else None
+
+
+async def _unseen(db: Connection, found: Sequence[feed.Numbered], seen_by: Access) -> set[UUID]:
+    """What of these changes are about somebody may not see: interactions, and chains and subjects of nothing else."""
+    if not seen_by.hidden:
+        return set()
+    refs: dict[str, set[UUID]] = {}
+    for one in found:
+        if one.change.ref is not None:
+            refs.setdefault(one.change.type.partition(".")[0], set()).add(one.change.ref)
+    chains, about, contacts = (refs.pop(kind, set()) for kind in ("chain", "subject", "contact"))
+    chains |= {into for one in found if (into := _into(one)) is not None}
+    interactions = set[UUID]().union(*refs.values()) - contacts
+    return {
+        *(interactions - (await access.seen(db, interactions, seen_by)).keys()),
+        *await access.unseen_chains(db, chains, seen_by),
+        *(about - await subjects.seen(db, list(about), seen_by)),
+    }

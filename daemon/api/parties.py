@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from daemon import matching
+from daemon.access import access_of, need_whole
 from daemon.api.contacts import contact_json, problems
 from daemon.api.problems import Problem
 from daemon.api.shapes import after_moment, etag, interaction_json, lines_json, time_json
@@ -48,11 +49,13 @@ async def decide_contact(
     request: Request, interaction_id: UUID, n: Annotated[int, Path(ge=0, le=N_MAX)], given: DecisionIn
 ) -> JSONResponse:
     """Says whom a participant is (`n` counts from 0). Answers with the interaction and `undo`."""
-    serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
+    serving, viewer, now = serving_of(request), viewer_of(request), datetime.now(UTC)
 
     async def work(db: Connection) -> tuple[dict[str, JsonValue], str]:
-        token = await matching.decide(db, interaction_id, n, given.contact_id, given.remember, by, now)
-        found = await lists.find(db, interaction_id)
+        seen_by = await access_of(db, serving, viewer)
+        await need_whole(db, interaction_id, seen_by)
+        token = await matching.decide(db, interaction_id, n, given.contact_id, given.remember, viewer.user_id, now)
+        found = await lists.find(db, interaction_id, seen_by)
         if found is None:
             raise NotFound("there is no such interaction")
         return {**interaction_json(found, serving.public_url), "undo": token}, etag(found.version)
@@ -118,7 +121,7 @@ async def list_parties(
     serving = serving_of(request)
     wanted = Filter(kind.value if kind else None, ambiguous, ignored, after_moment(cursor), limit + 1)
     async with serving.database.connection() as db:
-        found = await parties.page(db, wanted)
+        found = await parties.page(db, wanted, await access_of(db, serving, viewer_of(request)))
         names = await contacts.names(db, {one for party in found for one in party.candidates})
     last = found[limit - 1] if len(found) > limit else None
     return JSONResponse(
@@ -133,7 +136,7 @@ async def list_parties(
 async def read_party(request: Request, party_id: UUID) -> JSONResponse:
     """One address; it may lead to a contact by now."""
     async with serving_of(request).database.connection() as db:
-        return await _answer(db, party_id)
+        return await _answer(db, request, party_id)
 
 
 @router.patch("/parties/{party_id}")
@@ -141,8 +144,9 @@ async def change_party(request: Request, party_id: UUID, given: PartyEdit) -> JS
     """Ignores a party, or no longer."""
 
     async def work(db: Connection) -> JSONResponse:
+        await _find(db, request, party_id)
         await parties.ignore(db, party_id, given.ignored)
-        return await _answer(db, party_id)
+        return await _answer(db, request, party_id)
 
     return await serving_of(request).database.in_transaction(work)
 
@@ -157,9 +161,10 @@ async def read_timeline(
     """All that an address took part in, the newest first."""
     serving = serving_of(request)
     async with serving.database.connection() as db:
-        await _find(db, party_id)
-        ids = await parties.timeline(db, party_id, after_moment(cursor), limit + 1)
-        found = await lists.views(db, ids[:limit])
+        await _find(db, request, party_id)
+        seen_by = await access_of(db, serving, viewer_of(request))
+        ids = await parties.timeline(db, party_id, after_moment(cursor), limit + 1, seen_by)
+        found = await lists.views(db, ids[:limit], seen_by)
     kinds = shown_kinds(serving.settings.features)
     return JSONResponse(lines_json(found, serving.public_url, more=len(ids) > limit, kinds=kinds))
 
@@ -170,8 +175,13 @@ async def resolve_parties(request: Request, given: ChoicesIn) -> JSONResponse:
     serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
     choices = {one.party_id: one.contact_id for one in given.choices}
 
+    async def work(db: Connection) -> str:
+        for one in choices:
+            await _find(db, request, one)
+        return await matching.resolve(db, choices, by, now)
+
     async with problems():
-        token = await serving.database.in_transaction(lambda db: matching.resolve(db, choices, by, now))
+        token = await serving.database.in_transaction(work)
     return JSONResponse({"undo": token, "resolved": len(choices)})
 
 
@@ -181,6 +191,7 @@ async def attach_party(request: Request, party_id: UUID, given: AttachIn) -> JSO
     serving, by, now = serving_of(request), viewer_of(request).user_id, datetime.now(UTC)
 
     async def work(db: Connection) -> dict[str, JsonValue]:
+        await _find(db, request, party_id)
         token = await matching.attach(db, party_id, given.contact_id, by, now)
         return {"undo": token, "contact_id": str(given.contact_id)}
 
@@ -198,6 +209,7 @@ async def promote_party(request: Request, party_id: UUID, given: PromoteIn) -> J
     spelling = Spelling(serving.settings.default_region, serving.settings.contacts.default_area_code)
 
     async def work(db: Connection) -> dict[str, JsonValue]:
+        await _find(db, request, party_id)
         new, token = await matching.promote(db, party_id, fields, spelling, by, now)
         names = await contacts.names(db, [job.partner_id for job in new.employments])
         return {"undo": token, "contact": contact_json(new, names, serving.public_url, now)}
@@ -207,15 +219,15 @@ async def promote_party(request: Request, party_id: UUID, given: PromoteIn) -> J
     return JSONResponse(made, 201)
 
 
-async def _find(db: Connection, party_id: UUID) -> Party:
-    found = await parties.find(db, party_id)
+async def _find(db: Connection, request: Request, party_id: UUID) -> Party:
+    found = await parties.find(db, party_id, await access_of(db, serving_of(request), viewer_of(request)))
     if found is None:
         raise Problem("not_found", "There is no such party.")
     return found
 
 
-async def _answer(db: Connection, party_id: UUID) -> JSONResponse:
-    found = await _find(db, party_id)
+async def _answer(db: Connection, request: Request, party_id: UUID) -> JSONResponse:
+    found = await _find(db, request, party_id)
     return JSONResponse(party_json(found, await contacts.names(db, found.candidates)))
 
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from daemon import subjects
+from daemon.access import access_of, need_chain, need_whole
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
@@ -22,11 +23,14 @@ from daemon.features import shown_kinds
 from daemon.filters import LIMIT_MAX, WrongFilter, described, read_filter
 from daemon.intake import manual
 from daemon.serving import Serving
+from interactions.access import EVERYTHING, Access
 from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
 from storage import attention, edits, feed, lists, locations, records
+from storage.access import seen
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
+from storage.subjects import find as find_subject
 
 router = APIRouter(tags=["interactions"])
 FULL_LIMIT_MAX = 20
@@ -55,10 +59,11 @@ async def list_interactions(request: Request) -> JSONResponse:
     if wanted.types or len(types) < len(Kind):
         wanted = replace(wanted, types=types)
     async with serving.database.connection() as db:
-        found = await lists.page(db, replace(wanted, limit=wanted.limit + 1))
+        seen_by = await access_of(db, serving, viewer_of(request))
+        found = await lists.page(db, replace(wanted, limit=wanted.limit + 1), seen_by)
         more, found = len(found) > wanted.limit, found[: wanted.limit]
         if full:
-            found = await lists.views(db, [one.id for one in found], bodies=True)
+            found = await lists.views(db, [one.id for one in found], seen_by, bodies=True)
     return JSONResponse(lines_json(found, serving.public_url, more=more, full=full))
 
 
@@ -69,8 +74,9 @@ async def add_interaction(request: Request, given: InteractionIn) -> Response:
     need_features(serving, Kind(given.type), given.flags)
 
     async def make(db: Connection) -> dict[str, JsonValue]:
-        new_id = await _add(db, serving, given, viewer.user_id)
-        found = await lists.find(db, new_id)
+        seen_by = await access_of(db, serving, viewer)
+        new_id = await _add(db, serving, given, viewer.user_id, seen_by)
+        found = await lists.find(db, new_id, seen_by)
         assert found is not None
         return interaction_json(found, serving.public_url)
 
@@ -86,7 +92,7 @@ async def read_by_ref(request: Request, external_ref: str) -> Response:
         found = await records.find_by_ref(db, external_ref)
         if found is None:
             raise Problem("not_found", f"There is no interaction with the reference {external_ref!r}.")
-        return await _answer(db, serving, found)
+        return await _answer(db, serving, found, await access_of(db, serving, viewer_of(request)))
 
 
 @router.put("/interactions/by-ref/{external_ref:path}")
@@ -101,9 +107,10 @@ async def put_by_ref(request: Request, external_ref: str, given: InteractionIn) 
 
     async def work(db: Connection) -> tuple[UUID, int]:
         found = await records.find_by_ref(db, external_ref)
+        seen_by = await access_of(db, serving, viewer)
         if found is None:
-            return await _add(db, serving, wanted, viewer.user_id), 201
-        await _change(db, serving, found, given, viewer.user_id, version)
+            return await _add(db, serving, wanted, viewer.user_id, seen_by), 201
+        await _change(db, serving, found, given, viewer.user_id, version, seen_by)
         return found, 200
 
     try:
@@ -111,7 +118,7 @@ async def put_by_ref(request: Request, external_ref: str, given: InteractionIn) 
     except Conflict:  # another made it at the same moment: by now it is there to be changed
         changed, status = await serving.database.in_transaction(work)
     async with serving.database.connection() as db:
-        return await _answer(db, serving, changed, status)
+        return await _answer(db, serving, changed, await access_of(db, serving, viewer), status)
 
 
 @router.get("/interactions/{interaction_id}")
@@ -119,7 +126,7 @@ async def read_interaction(request: Request, interaction_id: UUID) -> Response:
     """One record with its long texts."""
     serving = serving_of(request)
     async with serving.database.connection() as db:
-        return await _answer(db, serving, interaction_id)
+        return await _answer(db, serving, interaction_id, await access_of(db, serving, viewer_of(request)))
 
 
 @router.patch("/interactions/{interaction_id}")
@@ -129,11 +136,12 @@ async def change_interaction(request: Request, interaction_id: UUID, given: Inte
     need_features(serving, None, given.flags)
 
     async def work(db: Connection) -> None:
-        await _change(db, serving, interaction_id, given, viewer.user_id, version)
+        seen_by = await access_of(db, serving, viewer)
+        await _change(db, serving, interaction_id, given, viewer.user_id, version, seen_by)
 
     await serving.database.in_transaction(work)
     async with serving.database.connection() as db:
-        return await _answer(db, serving, interaction_id)
+        return await _answer(db, serving, interaction_id, await access_of(db, serving, viewer))
 
 
 @router.delete("/interactions/{interaction_id}", status_code=204)
@@ -142,6 +150,7 @@ async def delete_interaction(request: Request, interaction_id: UUID) -> Response
     serving, version = serving_of(request), wanted_version(request)
 
     async def work(db: Connection) -> None:
+        await need_whole(db, interaction_id, await access_of(db, serving, viewer_of(request)))
         if not await edits.bury(db, interaction_id, version):
             await refuse(db, interaction_id)
         await feed.add(db, [feed.Change("interaction.deleted", interaction_id)])
@@ -153,30 +162,44 @@ async def delete_interaction(request: Request, interaction_id: UUID) -> Response
 # ---- shared by the routes
 
 
-async def _answer(db: Connection, serving: Serving, interaction_id: UUID, status: int = 200) -> Response:
-    found = await _find(db, serving, interaction_id)
-    places = await locations.of_interaction(db, interaction_id) if found.kind == "email" else None
+async def _answer(
+    db: Connection, serving: Serving, interaction_id: UUID, seen_by: Access, status: int = 200
+) -> Response:
+    found = await _find(db, serving, interaction_id, seen_by)
+    places = None
+    if found.kind == "email":
+        places = [one for one in await locations.of_interaction(db, interaction_id) if one[0] not in seen_by.hidden]
     body = interaction_json(found, serving.public_url, locations=places)
     return JSONResponse(body, status, {"ETag": etag(found.version)})
 
 
-async def view_of(serving: Serving, interaction_id: UUID) -> InteractionView:
+async def view_of(request: Request, interaction_id: UUID) -> InteractionView:
+    """An interaction that whoever asks may read. Raises Problem and Withheld."""
+    serving = serving_of(request)
     async with serving.database.connection() as db:
-        return await _find(db, serving, interaction_id)
+        seen_by = await access_of(db, serving, viewer_of(request))
+        await need_whole(db, interaction_id, seen_by)
+        return await _find(db, serving, interaction_id, seen_by)
 
 
-async def _find(db: Connection, serving: Serving, interaction_id: UUID) -> InteractionView:
-    found = await lists.find(db, interaction_id)
+async def _find(db: Connection, serving: Serving, interaction_id: UUID, seen_by: Access) -> InteractionView:
+    found = await lists.find(db, interaction_id, seen_by)
     if found is None:
-        await refuse(db, interaction_id)
+        await refuse(db, interaction_id, seen_by)
     elif found.kind in shown_kinds(serving.settings.features):
         return found
     raise Problem("not_found", "There is no such interaction.")
 
 
-async def _add(db: Connection, serving: Serving, given: InteractionIn, by: UUID | None) -> UUID:
+async def _add(db: Connection, serving: Serving, given: InteractionIn, by: UUID | None, seen_by: Access) -> UUID:
     await _need_contacts(db, given.contacts())
     try:
+        if given.chain_id is not None:
+            await need_chain(db, given.chain_id, seen_by)
+        if given.based_on_id is not None and given.based_on_id not in await seen(db, [given.based_on_id], seen_by):
+            raise NotFound(f"there is no interaction {given.based_on_id}")
+        if given.subject_id is not None and not await find_subject(db, given.subject_id, seen_by):
+            raise NotFound(f"there is no subject {given.subject_id}")
         new_id = await manual.admit(db, given.draft(by), serving.desk.settings, datetime.now(UTC))
         if given.subject_id is not None:
             await subjects.move(db, new_id, given.subject_id, by)
@@ -190,8 +213,9 @@ async def _add(db: Connection, serving: Serving, given: InteractionIn, by: UUID 
 
 async def _change(
     db: Connection, serving: Serving, which: UUID, given: InteractionIn | InteractionEdit, by: UUID | None,
-    version: int | None,
+    version: int | None, seen_by: Access,
 ) -> None:  # fmt: skip
+    await need_whole(db, which, seen_by)
     await _need_contacts(db, given.contacts())
     edit = given.edit()
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
@@ -202,21 +226,25 @@ async def _change(
             db, which, mark is not None, mark.wake_at if mark else None, mark.until_reply if mark else False
         )
     if "subject_id" in given.model_fields_set:
-        await _move(db, which, given.subject_id, by)
+        await _move(db, which, given.subject_id, by, seen_by)
     if ("topic" in edit.fields or edit.participants is not None) and not await edits.says_something(db, which):
         what = "needs a topic, or one participant with any text"
         raise Problem("invalid", f"An interaction {what}.", errors=[("", what)])
 
 
-async def _move(db: Connection, which: UUID, subject_id: UUID | None, by: UUID | None) -> None:
+async def _move(db: Connection, which: UUID, subject_id: UUID | None, by: UUID | None, seen_by: Access) -> None:
     try:
+        if subject_id is not None and not await find_subject(db, subject_id, seen_by):
+            raise NotFound(f"there is no subject {subject_id}")
         await subjects.move(db, which, subject_id, by)
     except NotFound as error:
         raise Problem("invalid", f"This can't be: {error}.", errors=[("subject_id", str(error))]) from None
 
 
-async def refuse(db: Connection, interaction_id: UUID) -> None:
-    """Says why a record could not be had: never there, deleted, or changed since it was read."""
+async def refuse(db: Connection, interaction_id: UUID, seen_by: Access = EVERYTHING) -> None:
+    """Says why a record could not be had: never there (nor seen), deleted, or changed since it was read."""
+    if interaction_id not in await seen(db, [interaction_id], seen_by):
+        raise Problem("not_found", "There is no such interaction.")
     buried = await edits.is_buried(db, interaction_id)
     if buried is None:
         raise Problem("not_found", "There is no such interaction.")

@@ -29,7 +29,7 @@ EMPTY_BLOCKS: Mapping[str, Mapping[str, JsonValue]] = {
     "sms": {"text": "", "state": "unknown", "segments": None, "service": "sms"},
     "planned": {"due_at": None, "repeats": None, "intended_type": None, "state": "open", "carried_out_as": []},
 }  # fmt: skip
-LONG = frozenset({"references", "legs"})
+LONG = frozenset({"references", "legs", "occurrences"})
 
 
 def time_json(at: datetime | None) -> str | None:
@@ -118,6 +118,7 @@ def interaction_json(
         "review_after": time_json(one.review_after),
         "on_control": _control(one.on_control),
         "source": _source(one),
+        "access": "headers" if one.is_closed else "full",
         BLOCK_OF.get(one.kind, one.kind): _block(one, full, locations),
     }
     if not full:

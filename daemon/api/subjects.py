@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from daemon import subjects as acts
+from daemon.access import access_of, need_chain, need_whole
 from daemon.api.blocks import Moment
 from daemon.api.drafts import Block, Line
 from daemon.api.problems import Problem
 from daemon.api.repeats import once
 from daemon.api.shapes import contact_brief, etag, named_json, participant_json, time_json, wanted_version
 from daemon.auth import serving_of, viewer_of
+from interactions.access import Access
 from interactions.records import JsonValue
 from interactions.subjects import is_kind
 from storage import edits, feed, subjects
@@ -102,8 +104,9 @@ async def list_subjects(
 ) -> JSONResponse:
     """Subjects, the newest first. `overdue=1`: open ones whose time has passed."""
     wanted = subjects.Filter(kind, state, responsible, client, external_ref, overdue, cursor, limit + 1)
-    async with serving_of(request).database.connection() as db:
-        found = await subjects.page(db, wanted)
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        found = await subjects.page(db, wanted, await access_of(db, serving, viewer_of(request)))
     more = len(found) > limit
     items = [subject_json(one) for one in found[:limit]]
     return JSONResponse({"items": items, "next": str(found[limit - 1].number) if more else None})
@@ -112,7 +115,7 @@ async def list_subjects(
 @router.post("/subjects", status_code=201)
 async def add_subject(request: Request, given: SubjectIn) -> Response:
     """A new subject."""
-    viewer = viewer_of(request)
+    serving, viewer = serving_of(request), viewer_of(request)
     new = NewSubject(
         uuid4(), given.kind, given.title, given.state, given.responsible_id or viewer.user_id, given.client_id,
         given.due_at, given.external_ref, given.url, given.extra,
@@ -120,10 +123,15 @@ async def add_subject(request: Request, given: SubjectIn) -> Response:
 
     async def make(db: Connection) -> dict[str, JsonValue]:
         await _need_contacts(db, given.contacts())
+        seen_by = await access_of(db, serving, viewer)
+        if given.from_interaction_id is not None:
+            await need_whole(db, given.from_interaction_id, seen_by)
+        if given.from_chain_id is not None:
+            await need_chain(db, given.from_chain_id, seen_by)
         await acts.add(
             db, new, interaction_id=given.from_interaction_id, chain_id=given.from_chain_id, by=viewer.user_id
         )
-        found = await subjects.find(db, new.id)
+        found = await subjects.find(db, new.id, seen_by)
         assert found is not None
         return subject_json(found)
 
@@ -134,8 +142,9 @@ async def add_subject(request: Request, given: SubjectIn) -> Response:
 @router.get("/subjects/{subject_id}")
 async def read_subject(request: Request, subject_id: UUID) -> Response:
     """One subject with its participants."""
-    async with serving_of(request).database.connection() as db:
-        return await _answer(db, subject_id)
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        return await _answer(db, subject_id, await access_of(db, serving, viewer_of(request)))
 
 
 @router.patch("/subjects/{subject_id}")
@@ -146,19 +155,19 @@ async def change_subject(request: Request, subject_id: UUID, given: SubjectEdit)
 
     async def work(db: Connection) -> None:
         await _need_contacts(db, given.contacts())
+        if await subjects.find(db, subject_id, await access_of(db, serving, viewer_of(request))) is None:
+            raise Problem("not_found", "There is no such subject.")
         if not await subjects.set_fields(db, subject_id, changes, version):
-            if await subjects.find(db, subject_id) is None:
-                raise Problem("not_found", "There is no such subject.")
             raise Problem("stale", "Somebody changed this subject since you read it; read it again.")
         await feed.add(db, [feed.Change("subject.updated", subject_id)])
 
     await serving.database.in_transaction(work)
     async with serving.database.connection() as db:
-        return await _answer(db, subject_id)
+        return await _answer(db, subject_id, await access_of(db, serving, viewer_of(request)))
 
 
-async def _answer(db: Connection, subject_id: UUID) -> Response:
-    found = await subjects.find(db, subject_id)
+async def _answer(db: Connection, subject_id: UUID, seen_by: Access) -> Response:
+    found = await subjects.find(db, subject_id, seen_by)
     if found is None:
         raise Problem("not_found", "There is no such subject.")
     return JSONResponse(subject_json(found), 200, {"ETag": etag(found.version)})

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from daemon import metrics
+from daemon.access import access_of, need_chain
 from daemon.api.problems import Problem
 from daemon.api.shapes import after_moment, interaction_json, lines_json, time_json
 from daemon.auth import serving_of, viewer_of
@@ -35,8 +36,10 @@ async def read_chain(
         final = await chains.final(db, chain_id)
         if final is None:
             raise Problem("not_found", "There is no such chain.")
+        seen_by = await access_of(db, serving, viewer_of(request))
+        await need_chain(db, final, seen_by)
         wanted = lists.Filter(types=kinds, chain_id=final, oldest_first=True, after=after, limit=limit + 1)
-        found = await lists.page(db, wanted) if kinds else []
+        found = await lists.page(db, wanted, seen_by) if kinds else []
         more, found = len(found) > limit, found[:limit]
     first = interaction_json(found[0], serving.public_url, full=False) if found else {}
     return JSONResponse(
@@ -97,8 +100,10 @@ async def read_me(request: Request) -> JSONResponse:
 @router.get("/quarantine")
 async def list_quarantine(request: Request) -> JSONResponse:
     """Mails and events that could not be read, with their reasons."""
-    async with serving_of(request).database.connection() as db:
-        found = await quarantine.list_open(db)
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        unread = (await access_of(db, serving, viewer_of(request))).unread or ()
+        found = [one for one in await quarantine.list_open(db) if one.source not in unread]
     items: list[JsonValue] = [
         {
             "id": str(one.id),
@@ -118,6 +123,11 @@ async def list_quarantine(request: Request) -> JSONResponse:
 async def retry_entry(request: Request, entry_id: UUID) -> JSONResponse:
     """Tries to read an entry once more: `read`, `queued` (an event, for the journal) or `kept`."""
     serving = serving_of(request)
+    async with serving.database.connection() as db:
+        unread = (await access_of(db, serving, viewer_of(request))).unread or ()
+        kept = await quarantine.find(db, entry_id)
+    if kept is not None and kept.entry.source in unread:
+        raise Problem("not_found", "There is no such entry.")
     outcome = await retry(serving.database, serving.blobs, serving.desk, entry_id)
     if outcome == "queued":
         serving.journal.arrived.set()

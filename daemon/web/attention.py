@@ -13,12 +13,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from daemon.access import Withheld, access_of, need_whole
 from daemon.auth import serving_of
 from daemon.web.forms import NotAForm, read_form, read_id, safe_next
 from daemon.web.labels import msgid
-from daemon.web.render import not_found, place_of, trouble
+from daemon.web.render import not_found, place_of, trouble, withheld
 from storage import feed, records
 from storage.database import Connection
+from storage.errors import NotFound
 
 PAUSES = {
     15: msgid("15 minutes"),
@@ -98,13 +100,21 @@ async def _change(request: Request, interaction_id: str, read: Read) -> Response
     by = place.viewer.user_id if place.viewer else None
 
     async def work(db: Connection) -> bool:
-        if wanted is None or not await records.set_fields(db, wanted, changes, by, None):
+        if wanted is None:
+            return False
+        await need_whole(db, wanted, await access_of(db, serving_of(request), place.viewer))
+        if not await records.set_fields(db, wanted, changes, by, None):
             return False
         await feed.add(db, [feed.Change("interaction.updated", wanted)])
         return True
 
-    if not await serving_of(request).database.in_transaction(work):
+    try:
+        if not await serving_of(request).database.in_transaction(work):
+            return not_found(request)
+    except NotFound:
         return not_found(request)
+    except Withheld:
+        return withheld(place)
     if WITHOUT_SCRIPT not in request.headers.get("accept", ""):
         return Response(status_code=204)
     return RedirectResponse(safe_next(form.get("next")), 303)

@@ -11,11 +11,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from daemon import matching
+from daemon.access import Withheld, access_of, need_whole
 from daemon.auth import serving_of
 from daemon.contacts import Invalid
 from daemon.matching import Remember
 from daemon.web.forms import NotAForm, read_form, read_id, safe_next
-from daemon.web.render import not_found, place_of, trouble
+from daemon.web.render import not_found, place_of, trouble, withheld
+from storage.database import Connection
 from storage.errors import NotFound
 
 N_MAX = 10_000
@@ -40,12 +42,17 @@ async def decide(request: Request, interaction_id: str, n: str) -> Response:
         return wrong
     remember = Remember.ADDRESS if form.get("remember") == "address" else Remember.NO
     by = place.viewer.user_id if place.viewer else None
+
+    async def work(db: Connection) -> None:
+        await need_whole(db, wanted, await access_of(db, serving_of(request), place.viewer))
+        await matching.decide(db, wanted, int(n), chosen, remember, by, now)
+
     try:
-        await serving_of(request).database.in_transaction(
-            lambda db: matching.decide(db, wanted, int(n), chosen, remember, by, now)
-        )
+        await serving_of(request).database.in_transaction(work)
     except NotFound:
         return not_found(request)
+    except Withheld:
+        return withheld(place)
     except Invalid:
         return wrong
     return RedirectResponse(safe_next(form.get("next")), 303)

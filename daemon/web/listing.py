@@ -12,12 +12,15 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from config.settings import Features
+from daemon.access import access_of
+from daemon.auth import serving_of
 from daemon.cursors import write_cursor
 from daemon.features import shown_kinds
 from daemon.filters import read_filter
 from daemon.web import labels
 from daemon.web.render import Place
 from daemon.web.rows import Row, row_of
+from interactions.access import Access
 from interactions.records import Kind
 from storage import contacts, lists, people, sources, subjects
 from storage.database import Connection
@@ -110,8 +113,9 @@ async def gather(db: Connection, place: Place, parameters: Iterable[tuple[str, s
     wanted = read_filter(pairs, place.settings.default_region, others=OURS, limit_max=PAGE_SIZE)
     address = Address.of(pairs)
     features = place.settings.features
-    rows, older = await _page(db, address, wanted, features)
-    counts = await lists.counts(db) if features.review_flags else {}
+    seen_by = await access_of(db, serving_of(place.request), place.viewer)
+    rows, older = await _page(db, address, wanted, features, seen_by)
+    counts = await lists.counts(db, seen_by) if features.review_flags else {}
     users = [one for one in await people.list_all(db) if one.disabled_at is None] if whole else []
     return Listing(
         address=address,
@@ -119,7 +123,7 @@ async def gather(db: Connection, place: Place, parameters: Iterable[tuple[str, s
         older=older,
         views=_views(place, address, counts),
         kinds=_kinds(address, features),
-        chips=await _chips(db, place, address) if whole else [],
+        chips=await _chips(db, place, address, seen_by) if whole else [],
         sources=await sources.list_all(db),
         users=users,
         flags=features.review_flags,
@@ -127,14 +131,14 @@ async def gather(db: Connection, place: Place, parameters: Iterable[tuple[str, s
 
 
 async def _page(
-    db: Connection, address: Address, wanted: lists.Filter, features: Features
+    db: Connection, address: Address, wanted: lists.Filter, features: Features, seen_by: Access
 ) -> tuple[list[Row], str | None]:
     kinds = shown_kinds(features)
     if len(kinds) < len(Kind):
         wanted = replace(wanted, types=tuple(one for one in kinds if not wanted.types or one in wanted.types))
         if not wanted.types:
             return [], None
-    found = await lists.page(db, replace(wanted, limit=wanted.limit + 1))
+    found = await lists.page(db, replace(wanted, limit=wanted.limit + 1), seen_by)
     more, found = len(found) > wanted.limit, found[: wanted.limit]
     older = address.url(cursor=write_cursor(found[-1].occurred_at, found[-1].id)) if more else None
     return [row_of(one, flags=features.review_flags) for one in found], older
@@ -167,7 +171,7 @@ def _kinds(address: Address, features: Features) -> list[View]:
     return views + [View(labels.KINDS_MANY[one], address.url(type=one), chosen == one) for one in shown]
 
 
-async def _chips(db: Connection, place: Place, address: Address) -> list[Chip]:
+async def _chips(db: Connection, place: Place, address: Address, seen_by: Access) -> list[Chip]:
     filters = address.filters
     ids = [UUID(value) for name, value in filters if name in _PEOPLE]
     names = await contacts.names(db, ids) if ids else {}
@@ -181,7 +185,7 @@ async def _chips(db: Connection, place: Place, address: Address) -> list[Chip]:
         elif name in ("unmatched", "ambiguous", "has"):
             shown = ""
         elif name == "subject":
-            subject = await subjects.find(db, UUID(value))
+            subject = await subjects.find(db, UUID(value), seen_by)
             shown = subject.title if subject else value[:8]
         elif name in ("chain", "department"):
             shown = value[:8]

@@ -18,6 +18,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from daemon.access import access_of
 from daemon.auth import serving_of
 from daemon.cursors import read_cursor, write_cursor
 from daemon.features import shown_kinds
@@ -27,7 +28,7 @@ from daemon.web.forms import read_id
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
 from daemon.web.rows import folded, newer_than, row_of
 from interactions.views import InteractionView
-from storage import chains, contacts, lists, lookup, subjects
+from storage import access, chains, contacts, lists, lookup, subjects
 
 CHAIN_SHOWN = 30
 CHAIN_PAGE = 50
@@ -78,10 +79,12 @@ async def show_interaction(request: Request, interaction_id: str) -> Response:
     """One interaction."""
     place, wanted = place_of(request), read_id(interaction_id)
     async with serving_of(request).database.connection() as db:
-        one = await lists.find(db, wanted) if wanted else None
+        seen_by = await access_of(db, serving_of(request), place.viewer)
+        one = await lists.find(db, wanted, seen_by) if wanted else None
         if one is None or one.kind not in shown_kinds(place.settings.features):
             return not_found(request)
-        chain = await lists.page(db, lists.Filter(chain_id=one.chain_id, oldest_first=True, limit=CHAIN_SHOWN))
+        wanted_chain = lists.Filter(chain_id=one.chain_id, oldest_first=True, limit=CHAIN_SHOWN)
+        chain = await lists.page(db, wanted_chain, seen_by)
         names = await contacts.names(db, {other for person in one.participants for other in person.candidates})
     flags = place.settings.features.review_flags
     new, quoted = folded(one)
@@ -100,11 +103,15 @@ async def show_chain(request: Request, chain_id: str) -> Response:
         final = await chains.final(db, wanted) if wanted else None
         if final is None:
             return not_found(request)
+        seen_by = await access_of(db, serving_of(request), place.viewer)
+        if final in await access.unseen_chains(db, [final], seen_by):
+            return not_found(request)
         if final != wanted:
             return RedirectResponse(f"/chains/{final}", 303)
-        found = await lists.page(db, lists.Filter(chain_id=final, oldest_first=True, after=after, limit=CHAIN_PAGE + 1))
+        in_chain = lists.Filter(chain_id=final, oldest_first=True, after=after, limit=CHAIN_PAGE + 1)
+        found = await lists.page(db, in_chain, seen_by)
         more, found = len(found) > CHAIN_PAGE, found[:CHAIN_PAGE]
-        members = await lists.views(db, [one.id for one in found], bodies=True)
+        members = await lists.views(db, [one.id for one in found], seen_by, bodies=True)
     kinds = shown_kinds(place.settings.features)
     members = [one for one in members if one.kind in kinds]
     if not members:
@@ -127,8 +134,9 @@ async def show_contact(request: Request, contact_id: str) -> Response:
             return not_found(request)
         if one.merged_into is not None:
             return RedirectResponse(f"/contacts/{one.merged_into}", 303)
-        ids = await lookup.timeline(db, one.id, after, TIMELINE_PAGE + 1)
-        found = await lists.views(db, ids[:TIMELINE_PAGE])
+        seen_by = await access_of(db, serving_of(request), place.viewer)
+        ids = await lookup.timeline(db, one.id, after, TIMELINE_PAGE + 1, seen_by)
+        found = await lists.views(db, ids[:TIMELINE_PAGE], seen_by)
         today = place.now.astimezone(place.settings.timezone).date()
         persons = await contacts.page(db, contacts.Filter(partner_id=one.id, limit=PERSONS_SHOWN), today)
         named = {job.partner_id for job in one.employments} | {one.responsible_id, one.parent_id} - {None}
@@ -147,10 +155,11 @@ async def show_subject(request: Request, subject_id: str) -> Response:
     place, wanted = place_of(request), read_id(subject_id)
     after = _cursor(request)
     async with serving_of(request).database.connection() as db:
-        one = await subjects.find(db, wanted) if wanted else None
+        seen_by = await access_of(db, serving_of(request), place.viewer)
+        one = await subjects.find(db, wanted, seen_by) if wanted else None
         if one is None:
             return not_found(request)
-        found = await lists.page(db, lists.Filter(subject_id=one.id, after=after, limit=TIMELINE_PAGE + 1))
+        found = await lists.page(db, lists.Filter(subject_id=one.id, after=after, limit=TIMELINE_PAGE + 1), seen_by)
     flags, kinds = place.settings.features.review_flags, shown_kinds(place.settings.features)
     more, found = len(found) > TIMELINE_PAGE, found[:TIMELINE_PAGE]
     return page(

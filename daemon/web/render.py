@@ -144,6 +144,12 @@ def not_found(request: Request) -> Response:
     )
 
 
+def withheld(place: Place) -> Response:
+    """Something is there, but not for who asks."""
+    say = place.spoken.words.gettext
+    return trouble(place, 403, say("This is not for you to change"), say("Only members of its mailbox may do that."))
+
+
 def headers(settings: Settings) -> dict[str, str]:
     """What every page is sent with."""
     ancestors = " ".join(settings.http.frame_ancestors) or "'none'"

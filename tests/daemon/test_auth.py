@@ -1,13 +1,11 @@
 """The gate: every route there is, asked by everybody who may not; and the ways round it that others have fallen for."""
 
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import pytest
-from starlette.routing import Mount, Route
 
 from daemon.auth import COOKIE, SAFE_METHODS, comes_from_us
 from daemon.passwords import TOKEN_PREFIX, digest, new_secret
@@ -16,6 +14,7 @@ from storage import people
 from storage.database import Database
 from tests.fakes.api import Api, make_api
 from tests.fakes.asgi import Answer, ask, scope_of
+from tests.fakes.routes import table
 from tests.fakes.rows import user
 
 # Whatever else there is needs a viewer. A line here is a decision.
@@ -43,19 +42,6 @@ async def session(api: Api, role: str = "member", hours: int = 1, name: str = "a
         await db.execute("UPDATE login SET role = $1 WHERE user_id = $2", role, user_id)
         await people.add_session(db, digest(secret), user_id, datetime.now(UTC) + timedelta(hours=hours))
     return user_id, f"{COOKIE}={secret}"
-
-
-def table(some: Iterable[object], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Method and path of every route of an application, whatever routers it was put together from."""
-    for route in some:
-        if isinstance(route, Mount):
-            yield "GET", prefix + route.path
-        elif isinstance(route, Route):
-            yield from ((method, prefix + route.path) for method in sorted(route.methods or ()))
-        else:  # FastAPI's own kind for routers that were included
-            inner = getattr(route, "original_router", None)
-            assert inner is not None, f"a kind of route that is not known here: {route!r}"
-            yield from table(inner.routes, prefix + route.include_context.prefix)  # type: ignore[attr-defined]
 
 
 def filled(path: str) -> str:

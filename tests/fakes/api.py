@@ -77,11 +77,11 @@ class Api:
         while await work_off(self.serving.database, self.serving.desk, self.serving.receivers):
             pass
 
-    async def mails(self, *raws: bytes) -> list[UUID]:
-        """Mails that arrive in the mailbox `sales`, in the order given; the ids of all mails by time."""
+    async def mails(self, *raws: bytes, source: str = "sales") -> list[UUID]:
+        """Mails that arrive in a mailbox, in the order given; the ids of all mails by time."""
         async with self.serving.database.connection() as db:
-            [lease] = await leases.acquire(db, "test", ["sales"], 1, 60)
-            await self.serving.desk.accept(lease, Batch([mail(raw) for raw in raws]))
+            [lease] = await leases.acquire(db, "test", [source], 1, 60)
+            await self.serving.desk.accept(lease, Batch([mail(raw, source) for raw in raws]))
             await leases.release(db, [lease])
             rows = await db.fetch("SELECT id FROM interaction WHERE kind = 'email' ORDER BY occurred_at, id")
         return [row["id"] for row in rows]
