@@ -114,15 +114,6 @@ def read_status(response: Response, peer: str) -> FolderStatus | None:
     )
 
 
-def read_search(responses: Sequence[Response]) -> list[int]:
-    """`* SEARCH 2 84 882`: ascending, each once. Some servers add (MODSEQ n); what is no UID is nothing to us."""
-    found: set[int] = set()
-    for response in responses:
-        words = response.text.partition(b"(")[0].split()[2:]
-        found.update(int(word) for word in words if word.isdigit() and len(word) <= 10)
-    return sorted(uid for uid in found if 0 < uid <= UID_MAX)
-
-
 def read_vanished(response: Response) -> list[tuple[int, int]]:
     """`* VANISHED (EARLIER) 41,43:116` (RFC 7162 §3.2.10): first and last UIDs, however many lie between them."""
     words = response.text.split(None, 3)[2:]

@@ -23,7 +23,7 @@ says up to which change (RFC 7162) we have followed what becomes of mails that w
 were followed too; 0 is none. New mail is never looked for by it: a mail may get a number below one that we have seen.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -32,6 +32,7 @@ from types import MappingProxyType
 from connectors.base import BATCH_BYTES_MAX, BATCH_COUNT_MAX
 from connectors.mail.answers import Fetched, FolderState
 from connectors.mail.arguments import UID_MAX
+from connectors.mail.uids import Uids
 from interactions.records import Json, JsonValue
 
 EARLIEST = date.min
@@ -132,15 +133,15 @@ def may_have_new(cursor: Cursor, state: FolderState) -> bool:
     return state.uidnext is None or state.uidnext > cursor.live_uid + 1
 
 
-def new_uids(cursor: Cursor, found: Iterable[int]) -> list[int]:
+def new_uids(cursor: Cursor, found: Uids) -> Uids:
     """Live mail in the answer to a search for `live_uid + 1:*`, oldest first. `*` is the last mail even if that lies
-    below, and some servers return UIDs in any order."""
-    return sorted({uid for uid in found if uid > cursor.live_uid})
+    below."""
+    return found[bisect_right(found, cursor.live_uid) :]
 
 
-def old_uids(cursor: Cursor, found: Iterable[int]) -> list[int]:
-    """History still to read in the answer to a search since the first day, newest first."""
-    return sorted({uid for uid in found if uid < cursor.backfill_uid}, reverse=True)
+def old_uids(cursor: Cursor, found: Uids) -> Uids:
+    """History still to read in the answer to a search since the first day, oldest first: it is read from the end."""
+    return found[: bisect_left(found, cursor.backfill_uid)]
 
 
 def holds(uids: Sequence[int], uid: int) -> bool:

@@ -4,6 +4,10 @@
 then in turn a literal and the text after it, so a body is never searched for line ends and cannot forge a response.
 `parse` turns the pieces into nested lists of tokens.
 
+The numbers of a SEARCH or ESEARCH that is longer than `STREAM_BYTES` are taken out of the line as they come (`numbers`):
+such a line is as long as the folder is large. Numbers of a SEARCH stand for themselves, those of an ESEARCH are the first
+and the last of each range.
+
 Each byte is looked at once and nothing is recursive, so time is linear in what came. What came is bounded: a line, a
 literal, a whole response, the pieces in it and the depth of its lists. Beyond a bound, or where a response cannot be
 read, `Garbled` is raised, and the reader is of no use from then on: after an error nobody knows where the next
@@ -11,14 +15,17 @@ response begins, so the connection has to be closed.
 """
 
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from connectors.base import Unavailable
 
-# A UID SEARCH answers on one line: eight million bytes are about a million mails.
 LINE_BYTES_MAX = 8 * 1024 * 1024
+# Of a list of UIDs so much is in memory as text.
+STREAM_BYTES = 64 * 1024
+UIDS_MAX = 10_000_000
 LITERAL_BYTES_MAX = 64 * 1024 * 1024
 PIECES_MAX = 129
 DEPTH_MAX = 25
@@ -30,6 +37,14 @@ SHOWN_BYTES_MAX = 200
 _LITERAL = re.compile(rb"~?\{([0-9]{1,20})\+?\}\Z")
 # Responses whose rest is words for people: braces at their end are no literal (RFC 9051 §7.1).
 _WORDS = re.compile(rb"\* (?:OK|NO|BAD|BYE|PREAUTH)\b", re.IGNORECASE)
+_LISTS = re.compile(
+    rb'\* (?:SEARCH|ESEARCH(?: \(TAG (?:"[^"]{1,100}"|[^\s()"]{1,100})\))?(?: UID)? ALL) ', re.IGNORECASE
+)
+_LIST_HEAD_BYTES_MAX = 200
+_NUMBER = rb"(?:[1-3][0-9]{9}|[0-9]{1,9})"  # surely one of 32 bits
+_SPANS = re.compile(rb"(?:%b(?::%b)?,)*(?:%b(?::%b)?)?" % (_NUMBER, _NUMBER, _NUMBER, _NUMBER))
+_ALONE = re.compile(rb"(?<![:0-9])([0-9]+)(?![:0-9])")
+_SPACED = bytes.maketrans(b",:", b"  ")
 _ATOM_END = re.compile(rb'[\s()"\[]')
 _QUOTED_END = re.compile(rb'["\\]')
 
@@ -45,6 +60,7 @@ class Response:
     """One response: text, literal, text, literal, …, text. Text comes without line ends and without `{size}`."""
 
     pieces: tuple[bytes, ...]
+    numbers: "array[int] | None" = None
 
     @property
     def text(self) -> bytes:
@@ -54,7 +70,7 @@ class Response:
     @property
     def size(self) -> int:
         """How many bytes it holds."""
-        return sum(map(len, self.pieces))
+        return sum(map(len, self.pieces)) + 4 * len(self.numbers or ())
 
 
 class ResponseReader:
@@ -71,12 +87,14 @@ class ResponseReader:
         self._pieces: list[bytes] = []
         self._held_bytes = 0  # in _pieces
         self._literal_missing: int | None = None  # bytes; None while a line is being read
+        self._numbers: array[int] | None = None  # of the line that is being read, and what came before them
+        self._list_head = b""
         self._broken = False
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is half read."""
-        return not self._buffer and not self._pieces and self._literal_missing is None
+        return not self._buffer and not self._pieces and self._literal_missing is None and self._numbers is None
 
     def feed(self, chunk: bytes) -> Iterator[Response]:
         """Takes a chunk and yields what it completes. To be iterated to its end before the next chunk."""
@@ -105,9 +123,10 @@ class ResponseReader:
             size = self._announced(line)
             if size is None:
                 self._keep(line)
-                response = Response(tuple(self._pieces))
+                response = Response(tuple(self._pieces), self._numbers)
                 self._pieces.clear()
                 self._held_bytes = 0
+                self._numbers = None
                 return response
             self._keep(line[: line.rindex(b"{")].removesuffix(b"~"))
             self._literal_missing = size
@@ -117,9 +136,27 @@ class ResponseReader:
         if max(end, len(self._buffer) if end < 0 else 0) > self.line_bytes_max:
             raise Garbled(f"{self.peer} sent a line longer than {self.line_bytes_max} bytes; the connection was closed")
         if end < 0:
+            if len(self._buffer) >= STREAM_BYTES and not self._pieces:
+                self._take_numbers()
             self._searched = len(self._buffer)
             return None
-        return self._take(end + 1)[:-1].removesuffix(b"\r")
+        line = self._take(end + 1)[:-1].removesuffix(b"\r")
+        return line if self._numbers is None else self._list_head + line
+
+    def _take_numbers(self) -> None:
+        """Takes what is whole out of a list of UIDs whose end has not come yet."""
+        if self._numbers is None:
+            head = _LISTS.match(bytes(self._buffer[:_LIST_HEAD_BYTES_MAX]))
+            if head is None:
+                return
+            self._numbers, self._list_head = array("I"), self._take(head.end())
+        is_ranges = self._list_head[2:3] in b"Ee"
+        end = self._buffer.rfind(b"," if is_ranges else b" ") + 1
+        if end:
+            taken = self._take(end)
+            self._numbers.extend(spans(taken) if is_ranges else singles(taken))
+        if len(self._numbers) > UIDS_MAX:
+            raise Garbled(f"{self.peer} lists more than {UIDS_MAX} mails in one folder; the connection was closed")
 
     def _take(self, size: int) -> bytes:
         taken = bytes(memoryview(self._buffer)[:size])
@@ -147,6 +184,29 @@ class ResponseReader:
         self._held_bytes += len(piece)
         if len(self._pieces) > PIECES_MAX or self._held_bytes > self.literal_bytes_max + self.line_bytes_max:
             raise Garbled(f"{self.peer} sent an answer of too many parts or bytes; the connection was closed")
+
+
+def singles(words: bytes) -> "array[int]":
+    """Numbers with spaces between. What is none, or no UID, is left out."""
+    split = words.split()
+    try:
+        return array("I", map(int, split))
+    except (ValueError, OverflowError):
+        numbers = (int(word) for word in split if word.isdigit() and len(word) <= 10)
+        return array("I", (number for number in numbers if number < 2**32))
+
+
+def spans(words: bytes) -> "array[int]":
+    """The ends of ranges such as `2,84:882`: first, last, first, last, … What is none is left out."""
+    if _SPANS.fullmatch(words):
+        return singles(_ALONE.sub(rb"\1 \1", words).translate(_SPACED))
+    ends: array[int] = array("I")
+    for word in words.split(b","):
+        first, colon, last = word.partition(b":")
+        pair = singles(first + b" " + (last if colon else first))
+        if len(pair) == 2:
+            ends.extend(pair)
+    return ends
 
 
 def shown(text: bytes) -> str:

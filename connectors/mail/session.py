@@ -27,7 +27,6 @@ from connectors.mail.answers import (
     merged,
     read_list,
     read_mail,
-    read_search,
     read_state,
     read_status,
     read_vanished,
@@ -38,9 +37,11 @@ from connectors.mail.hosts import Place, Waiting
 from connectors.mail.login import log_in, start_tls
 from connectors.mail.protocol import UNSOLICITED_MAX, Answer, ImapProtocol, kind_of
 from connectors.mail.refusals import NotDone, of_command, of_connection, throttling
+from connectors.mail.uids import Uids, of_answer
 
 LOGOUT_SECONDS = 2.0
 FOLDERS_MAX = 10_000
+READ_AT_ONCE = 250
 
 _WHO = b'("name" "ringmail" "version" "1" "vendor" "ringmail")'
 _STATUS_ITEMS = b"(MESSAGES UIDNEXT UIDVALIDITY)"
@@ -94,6 +95,7 @@ class ImapSession:
         self.was_altered = False
         self.state: FolderState | None = None  # of the folder that is open, as it was then
         self._wanted = asyncio.Event()
+        self._trusts_esearch = True
 
     @classmethod
     async def connect(cls, account: Account) -> "ImapSession":
@@ -236,15 +238,28 @@ class ImapSession:
 
     # Mails ----------------------------------------------------------------------------------------------------------
 
-    async def uid_search(self, uids: str, since: date | None = None) -> list[int]:
+    async def uid_search(self, uids: str, since: date | None = None) -> Uids:
         """The UIDs of the open folder within a set such as `17:*`, arrived on or after a day; ascending, each once.
         The caller filters: the server reads `17:*` as `*:17` where 17 is beyond its last mail (RFC 9051 §9)."""
         # No CHARSET: several servers refuse it, and there is no text here.
         arguments: list[Argument] = [b"UID", uids.encode("ascii")]
         if since is not None:
             arguments += [b"SINCE", search_date(since)]
-        answer = await self._ask("search for mails", "SEARCH", *arguments, wanted=(b"SEARCH",), prefix="UID")
-        return read_search(answer.responses)
+        if self.quirks.esearch and self._trusts_esearch and {"ESEARCH", "IMAP4REV2"} & self.capabilities:
+            try:
+                found = await self._search(b"RETURN", b"(ALL)", *arguments)
+            except NotDone:
+                self._trusts_esearch = False
+            else:
+                if found:
+                    return found
+        # What says nothing in ranges may be a server that can't count in them: nothing is believed only without.
+        return await self._search(*arguments)
+
+    async def _search(self, *arguments: Argument) -> Uids:
+        wanted = (b"SEARCH", b"ESEARCH")
+        answer = await self._ask("search for mails", "SEARCH", *arguments, wanted=wanted, prefix="UID")
+        return await of_answer(answer.responses, self.peer)
 
     @property
     def _names(self) -> bytes:
@@ -273,7 +288,7 @@ class ImapSession:
         """The UIDs up to the last one whose mails have changed since a MODSEQ, ascending."""
         arguments = [b"UID", b"1:%d" % last, b"MODSEQ", b"%d" % (modseq + 1)]
         answer = await self._ask("search for changes", "SEARCH", *arguments, wanted=(b"SEARCH",), prefix="UID")
-        return read_search(answer.responses)
+        return await of_answer(answer.responses, self.peer)
 
     async def changes(self, last: int, modseq: int, flags: bool) -> tuple[list[Fetched], list[tuple[int, int]]]:
         """The mails with UIDs up to the last one that have changed since a MODSEQ, with their flags if wanted; and first
@@ -294,7 +309,9 @@ class ImapSession:
             what = f"fetch {len(asked)} mails"
             answer = await self._ask(what, "FETCH", uid_set, items, wanted=(b"FETCH",), prefix="UID")
             wanted = set(asked)
-            for response in answer.responses:
+            for count, response in enumerate(answer.responses, 1):
+                if not count % READ_AT_ONCE:
+                    await asyncio.sleep(0)  # others wait
                 one = read_mail(response, self.peer)
                 if one is not None and one.uid in wanted:
                     found[one.uid] = merged(found.get(one.uid), one)

@@ -49,6 +49,7 @@ from connectors.mail.plan import (
 from connectors.mail.reading import Moving, Reader
 from connectors.mail.session import ImapSession
 from connectors.mail.strikes import Strikes
+from connectors.mail.uids import Uids
 
 AUDIT_SECONDS = 6 * 3600.0
 # Where mails vanish one after the other: a second for each thousand that has to be listed.
@@ -93,7 +94,7 @@ class FolderSync:
         self._audit_at = 0.0
         self._there = 0  # at least so many mails, unless some have vanished
         self._seen: FolderState | None = None  # as it was when all live mail was read
-        self._history: list[int] | None = None  # still to read, the next one last; None: not asked for yet
+        self._history: Uids | None = None  # still to read, the next one last; None: not asked for yet
 
     @property
     def is_up_to_date(self) -> bool:
@@ -144,7 +145,7 @@ class FolderSync:
         for _ in range(portions_max):
             if not history or self._budget.is_spent:
                 break
-            chunk = history[-BATCH_COUNT_MAX:][::-1]
+            chunk = history[-BATCH_COUNT_MAX:].tolist()[::-1]
             await self._read(session, chunk, after_old)
             del history[-len(chunk) :]
             if session.take_changes():
@@ -167,7 +168,7 @@ class FolderSync:
         found = await self._search_new(session, self._reader.now(), None)
         self._there += len(found)
         for start in range(0, len(found), BATCH_COUNT_MAX):
-            await self._read(session, found[start : start + BATCH_COUNT_MAX], after_new)
+            await self._read(session, found[start : start + BATCH_COUNT_MAX].tolist(), after_new)
 
     # Comparing ------------------------------------------------------------------------------------------------------
 
@@ -177,7 +178,7 @@ class FolderSync:
         if not cursor.done:
             return  # another generation: it is read first
         if cursor.uidvalidity:
-            there = await session.uid_search("1:*") if state.exists else []
+            there = await session.uid_search("1:*") if state.exists else array("I")
             if there and there[-1] > cursor.live_uid:  # just come, or UIDNEXT is wrong
                 await self.read_new(session)
             if await self._is_other(session, there):
@@ -262,7 +263,7 @@ class FolderSync:
 
     async def _rewind(self, session: ImapSession, before: Cursor, state: FolderState) -> Cursor:
         uidnext = state.uidnext or 1
-        if state.exists and any(uid >= uidnext for uid in await session.uid_search(f"{uidnext}:*")):
+        if state.exists and (found := await session.uid_search(f"{uidnext}:*")) and found[-1] >= uidnext:
             return before  # it is only UIDNEXT that is wrong
         await self._intake.forget(self.folder.name, before.uidvalidity, uidnext)
         self._audit_at = 0.0
@@ -272,21 +273,22 @@ class FolderSync:
     async def _highest_uid(self, session: ImapSession, state: FolderState) -> int:
         if state.uidnext is not None:
             return min(state.uidnext - 1, UID_MAX)
-        return max(await session.uid_search("1:*"), default=0) if state.exists else 0
+        found = await session.uid_search("1:*") if state.exists else None
+        return found[-1] if found else 0
 
-    async def _search_new(self, session: ImapSession, cursor: Cursor, state: FolderState | None) -> list[int]:
+    async def _search_new(self, session: ImapSession, cursor: Cursor, state: FolderState | None) -> Uids:
         if cursor.live_uid >= UID_MAX or (state is not None and not may_have_new(cursor, state)):
-            return []
+            return array("I")
         return new_uids(cursor, await session.uid_search(f"{cursor.live_uid + 1}:*"))
 
-    async def _search_old(self, session: ImapSession, cursor: Cursor) -> list[int]:
+    async def _search_old(self, session: ImapSession, cursor: Cursor) -> Uids:
         """History still to read, the next one last."""
         if self._history is None:
-            found: list[int] = []
+            found: Uids = array("I")
             if not cursor.done and cursor.backfill_uid > 1:
                 since = None if cursor.since == EARLIEST else cursor.since
                 found = await session.uid_search(f"1:{cursor.backfill_uid - 1}", since)
-            self._history = old_uids(cursor, found)[::-1]
+            self._history = old_uids(cursor, found)
         return self._history
 
     async def _read(self, session: ImapSession, uids: Sequence[int], moving: Moving) -> int:

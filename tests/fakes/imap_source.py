@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from connectors.mail.account import Account
 from connectors.mail.source import ImapSource, MailboxSettings
 from tests.fakes.imap_intake import MemoryIntake
 from tests.fakes.imap_script import Book, ImapScript
@@ -12,6 +13,10 @@ from tests.fakes.imap_script import Book, ImapScript
 
 def bodies(*uids: int) -> dict[int, bytes]:
     return {uid: b"Subject: %d\r\n\r\nhello\r\n" % uid for uid in uids}
+
+
+def account_of(server: ImapScript) -> Account:
+    return Account(server.host, server.port, "none", "anna@example.org", "secret")
 
 
 def source_of(server: ImapScript) -> ImapSource:

@@ -16,7 +16,6 @@ from connectors.mail.answers import (
     merged,
     read_list,
     read_mail,
-    read_search,
     read_state,
     read_status,
     read_vanished,
@@ -83,21 +82,6 @@ def test_a_folder_as_it_is_opened() -> None:
 )
 def test_a_state_that_is_missing_or_nonsense_is_unknown(said: bytes) -> None:
     assert read_state([response(said)]) == FolderState(0, None, 0, None)
-
-
-@pytest.mark.parametrize(
-    ("said", "uids"),
-    [
-        ([], []),
-        ([b"* SEARCH"], []),
-        ([b"* SEARCH 9 2 2 10"], [2, 9, 10]),
-        ([b"* SEARCH 1", b"* SEARCH 2"], [1, 2]),
-        ([b"* SEARCH 5 (MODSEQ 917162500)"], [5]),
-        ([b"* SEARCH 0 4294967296 -3 x 7"], [7]),
-    ],
-)
-def test_searches(said: list[bytes], uids: list[int]) -> None:
-    assert read_search([response(line) for line in said]) == uids
 
 
 @pytest.mark.parametrize(
@@ -184,5 +168,4 @@ def test_any_answer_is_read_or_garbled(text: str, literal: bytes) -> None:
             with contextlib.suppress(Garbled):
                 read(one)
         read_state([one])
-        read_search([one])
         read_vanished(one)

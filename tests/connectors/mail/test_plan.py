@@ -1,5 +1,6 @@
 """What to read next: the cursor moves only over what is finished, and portions keep their bounds."""
 
+from array import array
 from datetime import date
 
 import pytest
@@ -113,8 +114,9 @@ def test_whether_to_look_for_new_mail(state: FolderState, expected: bool) -> Non
 
 
 def test_the_last_mail_that_a_star_brings_is_not_new() -> None:
-    assert new_uids(CURSOR, [100, 103, 101]) == [101, 103]
-    assert old_uids(CURSOR, [51, 50, 3, 100, 3]) == [50, 3]
+    assert new_uids(CURSOR, array("I", [100, 101, 103])).tolist() == [101, 103]
+    assert old_uids(CURSOR, array("I", [3, 50, 51, 100])).tolist() == [3, 50]
+    assert new_uids(CURSOR, array("I", [100])).tolist() == []
 
 
 def test_the_cursor_never_goes_back() -> None:

@@ -315,7 +315,7 @@ async def test_a_failed_command_is_never_an_empty_answer() -> None:
 async def test_a_search_names_no_charset() -> None:
     async with session({"EXAMINE": folder(1), "SEARCH": b"* SEARCH 7 3\r\n" + OK}) as (one, server):
         await one.examine(b"INBOX")
-        assert await one.uid_search("1:*", date(2026, 1, 2)) == [3, 7]
+        assert list(await one.uid_search("1:*", date(2026, 1, 2))) == [3, 7]
 
     assert "SEARCH UID 1:* SINCE 2-Jan-2026" in server.asked
 
