@@ -141,7 +141,7 @@ class ImapSource:
             folders = await self._folders(session)
             useful = [name for name in ("IDLE", "NOTIFY", "CONDSTORE", "QRESYNC") if name in session.capabilities]
             privacy = {"implicit": "TLS", "starttls": "STARTTLS", "none": "no TLS"}[self.settings.tls]
-        names = ", ".join(folder.name for folder in folders[:NAMES_SHOWN_MAX])
+        names = ", ".join(map(_shown, folders[:NAMES_SHOWN_MAX]))
         more = f" and {len(folders) - NAMES_SHOWN_MAX} more" if len(folders) > NAMES_SHOWN_MAX else ""
         return (
             f"logged in to {self._account.peer} as {self.settings.user} ({privacy}; {', '.join(useful) or 'no push'}); "
@@ -223,6 +223,11 @@ class ImapSource:
             if isinstance(error, Unavailable) and error.state == "throttled" and error.retry_after:
                 raise  # that is meant for the account, not for this connection
             return None
+
+
+def _shown(folder: Folder) -> str:
+    """A folder for people; what was only guessed is told."""
+    return f"{folder.name} (taken for {folder.role} by its name)" if folder.known_by == "name" else folder.name
 
 
 def _is_any(_: Folder) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tests.fakes.imap_intake import MemoryIntake
-from tests.fakes.imap_script import OK, Box, ImapScript, folder
+from tests.fakes.imap_script import OK, Box, ImapScript, folder, found
 from tests.fakes.imap_source import bodies, read, running
 
 
@@ -65,6 +65,38 @@ async def test_mails_before_the_first_day_are_not_missing() -> None:
 
     assert intake.uids() == [2]
     assert intake.audits == [("INBOX", [], 0)]
+
+
+async def test_an_old_mail_that_came_later_and_was_missed_is_found_whatever_day_it_bears() -> None:
+    box = Box(bodies(1, 2))
+    since = datetime(2026, 11, 1, tzinfo=UTC).date()
+
+    def search(words: str) -> bytes:
+        return b"* SEARCH 2\r\n" + OK if "SINCE" in words else found(*box.mails)(words)
+
+    intake = await read(box.book(SEARCH=search), since=since)
+    box.mails.update(bodies(3, 4))
+    await read(box.book(SEARCH=search), intake, since=since)
+    intake.mails = [one for one in intake.mails if one.location.uid != 3]
+
+    await read(box.book(SEARCH=search), intake, since=since)
+
+    assert intake.uids() == [2, 4, 3]
+    assert intake.audits[-1] == ("INBOX", [], 1)
+
+
+async def test_a_folder_of_many_pages_is_compared_page_by_page() -> None:
+    box = Box(bodies(*range(1, 30)))
+    intake = await read(box.book())
+    lost, gone = {1, 2, 9, 10, 11, 12, 13, 29}, {3, 4, 5, 20}
+    intake.mails = [one for one in intake.mails if one.location.uid not in lost]
+    for uid in gone:
+        del box.mails[uid]
+
+    await read(box.book(), intake)
+
+    assert intake.audits[-1] == ("INBOX", sorted(gone), len(lost))
+    assert set(intake.uids()) == set(range(1, 30))
 
 
 # Other mails under known numbers --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tests.fakes.imap_intake import MemoryIntake
 from tests.fakes.imap_script import OK, Answer, ImapScript, mails
-from tests.fakes.imap_source import bodies, read, running
+from tests.fakes.imap_source import bodies, read, running, source_of
 
 
 def logged_in(*offered: str) -> dict[str, Answer]:
@@ -113,6 +113,27 @@ async def test_a_server_that_offers_names_and_gives_none_is_read_as_any_other() 
 
     assert [one.mail_id for one in intake.mails] == [None]
     assert len(intake.again) == 1
+
+
+async def test_marks_of_an_old_server_are_asked_for_in_its_old_way() -> None:
+    server = Server({"INBOX": {1: FIRST}, "x": {1: SECOND}}, {}, "XLIST")
+    listed = b'* XLIST (\\HasNoChildren \\Inbox) "/" INBOX\r\n* XLIST (\\HasNoChildren \\Spam) "/" x\r\n' + OK
+
+    async with ImapScript({**server.book(), "XLIST": listed}) as script:
+        intake = MemoryIntake()
+        await source_of(script).catch_up(intake)
+
+    assert 'XLIST "" "*"' in script.asked
+    assert [one.location.folder for one in intake.mails] == ["INBOX"]
+
+
+async def test_a_folder_that_is_only_known_by_its_name_is_told_as_such() -> None:
+    server = Server({"INBOX": {}, "Verzonden": {}}, {}, "")
+
+    async with ImapScript(server.book()) as script:
+        told = await source_of(script).check()
+
+    assert "INBOX, Verzonden (taken for sent by its name)" in told
 
 
 # Google ---------------------------------------------------------------------------------------------------------------
