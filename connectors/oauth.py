@@ -175,6 +175,10 @@ class GrantRefused(Refused):
         super().__init__(message, "needs_reauth", may_lock=False)
 
 
+class TokenUnavailable(Unavailable):
+    """The provider of tokens cannot serve us now, which says nothing of the mail server."""
+
+
 class Tokens:
     """The access tokens of one mailbox. To be shared by all that log in to it."""
 
@@ -270,7 +274,7 @@ class Tokens:
         what = f"{host} gives no access token ({words})"
         is_passing = answer.status in _PASSING_STATUSES or answer.status >= 500 or code in _PASSING
         if answer.status == 429 or is_passing or answer.is_ok:
-            return Unavailable(what, _retry_after(answer), "throttled" if answer.status == 429 else "unreachable")
+            return TokenUnavailable(what, _retry_after(answer), "throttled" if answer.status == 429 else "unreachable")
         if code == "invalid_client":
             return GrantRefused(
                 f"{what}; check client_id and client_secret, a secret may have run out at the provider's"

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from config.tables import is_loopback
 from connectors.base import Unavailable
 from connectors.mail.refusals import TooMany
+from connectors.oauth import TokenUnavailable
 
 LOGINS_A_SECOND, LOGINS_AT_ONCE = 5.0, 10.0
 LOCAL_A_SECOND, LOCAL_AT_ONCE = 50.0, 50.0
@@ -165,7 +166,8 @@ class Door:
                 self._learn(error)
             raise
         except Unavailable as error:
-            if error.state == "throttled" and error.retry_after:
+            is_of_host = not isinstance(error, TokenUnavailable)
+            if error.state == "throttled" and error.retry_after and is_of_host:
                 self.hold(error.retry_after)
             raise
         finally:
