@@ -12,14 +12,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from daemon import completing
 from daemon.api.problems import Problem
 from daemon.api.records import view_of
+from daemon.api.shapes import time_json
 from daemon.auth import serving_of, viewer_of
+from daemon.completing import NotToBeHad, Standing
 from interactions.records import JsonValue
-from interactions.views import InteractionView
-from storage import completions
-from storage.completions import Asked
-from storage.database import Connection
 
 router = APIRouter(tags=["files"])
 
@@ -29,8 +28,7 @@ async def read_state(request: Request, interaction_id: UUID) -> JSONResponse:
     """Whether all of an interaction is here, and what is done about it."""
     view = await view_of(request, interaction_id)
     async with serving_of(request).database.connection() as db:
-        asked = await completions.find(db, interaction_id)
-    return JSONResponse(_state(view, asked))
+        return JSONResponse(_json(await completing.standing(db, view)))
 
 
 @router.post("/interactions/{interaction_id}/complete", status_code=202)
@@ -38,34 +36,17 @@ async def complete(request: Request, interaction_id: UUID) -> JSONResponse:
     """Asks for the whole of a mail that came in part."""
     serving, by = serving_of(request), viewer_of(request).user_id
     view = await view_of(request, interaction_id)
-    if not is_part(view):
-        raise Problem("conflict", "All of this interaction is here already.")
-    if any(
-        view.source and one.name == view.source.name and one.privacy == "headers_only"
-        for one in serving.settings.mailboxes
-    ):
-        raise Problem("forbidden", "Of this mailbox only headers are kept (privacy).")
-
-    async def work(db: Connection) -> Asked | None:
-        return await completions.find(db, interaction_id) if await completions.ask(db, interaction_id, by) else None
-
-    asked = await serving.database.in_transaction(work)
-    if asked is None:
-        raise Problem("conflict", "This mail lies in no mailbox any more that is read here.")
-    return JSONResponse(_state(view, asked), 202)
+    try:
+        found = await serving.database.in_transaction(lambda db: completing.ask(db, serving.settings, view, by))
+    except NotToBeHad as error:
+        raise Problem(error.code, str(error)) from None
+    return JSONResponse(_json(found), 202)
 
 
-def is_part(view: InteractionView) -> bool:
-    """Whether only the beginning of a mail was fetched."""
-    marks = view.block.get("marks")
-    return isinstance(marks, list) and "oversized" in marks
-
-
-def _state(view: InteractionView, asked: Asked | None) -> dict[str, JsonValue]:
-    if not is_part(view):
-        return {"state": "whole", "asked_at": None, "reason": ""}
-    if asked is None:
-        return {"state": "part", "asked_at": None, "reason": ""}
-    state = "failed" if asked.failed_at else "asked"
-    at = asked.asked_at.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return {"state": state, "asked_at": at, "reason": asked.reason}
+def _json(found: Standing) -> dict[str, JsonValue]:
+    asked = found.asked
+    return {
+        "state": found.state,
+        "asked_at": time_json(asked.asked_at if asked else None),
+        "reason": asked.reason if asked else "",
+    }

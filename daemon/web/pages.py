@@ -3,7 +3,8 @@
     GET  /  /interactions            the list, newest first
     GET  /interactions/rows          the same without the frame, for a page that keeps itself fresh; 304 if nothing moved
     GET  /interactions/{id}          one interaction, why it is linked, its chain
-    POST /interactions/{id}/…        the flag and the postponement (`attention`), a link that is corrected (`links`)
+    POST /interactions/{id}/…        the flag and the postponement (`attention`), a link that is corrected (`links`),
+                                      the rest of a large mail (`completing`)
     GET  /chains/{id}                a chain from its beginning
     GET  /contacts/{id}              a contact and all that was with it
     GET  /subjects/{id}              a deal, claim or campaign and all that was about it
@@ -20,10 +21,11 @@ from starlette.responses import RedirectResponse, Response
 
 from daemon.access import access_of
 from daemon.auth import serving_of
+from daemon.completing import standing
 from daemon.cursors import read_cursor, write_cursor
 from daemon.features import shown_kinds
 from daemon.filters import WrongFilter
-from daemon.web import attention, entry, links, listing
+from daemon.web import attention, completing, entry, links, listing
 from daemon.web.forms import read_id
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
 from daemon.web.rows import folded, newer_than, row_of
@@ -40,6 +42,7 @@ router = APIRouter(include_in_schema=False)
 router.include_router(entry.router)
 router.include_router(attention.router)
 router.include_router(links.router)
+router.include_router(completing.router)
 
 
 @router.get("/")
@@ -86,11 +89,13 @@ async def show_interaction(request: Request, interaction_id: str) -> Response:
         wanted_chain = lists.Filter(chain_id=one.chain_id, oldest_first=True, limit=CHAIN_SHOWN)
         chain = await lists.page(db, wanted_chain, seen_by)
         names = await contacts.names(db, {other for person in one.participants for other in person.candidates})
+        whole = await standing(db, one)
     flags = place.settings.features.review_flags
     new, quoted = folded(one)
     return page(
         place, "interaction.html", row=row_of(one, flags=flags), one=one, new=new, quoted=quoted, names=names,
         chain=[row_of(member, flags=flags) for member in chain], flags=flags, pauses=attention.PAUSES,
+        whole=whole,
     )  # fmt: skip
 
 
