@@ -14,10 +14,11 @@ What leaves a connector when something goes wrong is one of four errors and no o
 Each message says what was tried, on what, why it failed, and what to do.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
 from interactions.arrivals import Arrival, Likeness, Location
@@ -114,6 +115,10 @@ class Report:
     is_audited: bool = False
 
 
+# What was handed over before and may not be committed yet.
+After: TypeAlias = "asyncio.Future[Accepted] | None"
+
+
 class Intake(Protocol):
     """All that a connector sees of us."""
 
@@ -178,8 +183,9 @@ class Intake(Protocol):
     async def give_up(self, wanted: Wanted, reason: str) -> None:
         """A mail can't be had whole, for this reason."""
 
-    async def accept(self, batch: Batch) -> Accepted:
-        """Commits the batch. Returns only after the commit: this is the back-pressure."""
+    async def accept(self, batch: Batch, after: After = None) -> Accepted:
+        """Commits the batch. Returns only after the commit: this is the back-pressure. With `after` it is read at once, but
+        committed only after that one was; if that fails, this one fails too."""
 
     async def report(self, report: Report) -> None:
         """Says how the source is. Cheap; repeated states are not written again."""

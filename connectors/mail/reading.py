@@ -2,7 +2,8 @@
 
     known · sizes · heads (what is not fetched at all) ──► portions ──► for each: fetch · hand over with the checkpoint
 
-The cursor moves only with a commit. Headers decide what is not fetched at all (`heads`).
+The cursor moves only with a commit. Within `ahead` portions are fetched while those before them are committed (`flight`).
+Headers decide what is not fetched at all (`heads`).
 
 How it fails. A command that fails raises, and nothing moves. A mail that is gone when it is fetched is finished. A mail
 that the server refuses or has no body for is handed over empty: it ends in quarantine with its place, and the rest goes
@@ -18,6 +19,7 @@ from dataclasses import replace
 from connectors.base import Batch, Checkpoint, Intake, Unavailable
 from connectors.mail.answers import Fetched
 from connectors.mail.budget import Budget
+from connectors.mail.flight import Flight
 from connectors.mail.folders import Folder
 from connectors.mail.heads import hidden, recognised, unwanted
 from connectors.mail.plan import Cursor, Portion, after_old, portions
@@ -30,7 +32,8 @@ Moving = Callable[[Cursor, int], Cursor]
 
 
 class Reader:
-    """What reads the mails of one folder of one source. `cursor` is as committed; None before the folder was opened."""
+    """What reads the mails of one folder of one source. `cursor` is as committed; None before the folder was opened.
+    `finished` counts the UIDs that are."""
 
     def __init__(
         self,
@@ -46,6 +49,9 @@ class Reader:
     ) -> None:
         self.folder = folder
         self.cursor: Cursor | None = None
+        self.finished = 0
+        self._flight = Flight(intake)
+        self._handed_over: Cursor | None = None  # the cursor once all that is under way is committed
         self._source = source
         self._intake = intake
         self._message_bytes_max = message_bytes_max
@@ -56,9 +62,14 @@ class Reader:
         self._handled_elsewhere = handled_elsewhere
 
     def now(self) -> Cursor:
-        """The cursor of the folder, which is open."""
-        assert self.cursor is not None
-        return self.cursor
+        """The cursor of the folder, which is open: where the next portion begins."""
+        cursor = self._handed_over if self._flight.is_busy else self.cursor
+        assert cursor is not None
+        return cursor
+
+    def ahead(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Within, what is read need not be committed before the next portion is fetched; at the end it is."""
+        return self._flight.under_way()
 
     async def read(self, session: ImapSession, uids: Sequence[int], moving: Moving) -> int:
         """Reads these mails, in their order, and moves the cursor to the last; how many were there and not known."""
@@ -71,11 +82,14 @@ class Reader:
         decided, count = await self._read_heads(session, unsuspected, moving is after_old)
         there = [one for one in there if one.uid not in decided]
         sizes = {one.uid: one.size for one in there}
+        finished = 0
         for portion in portions(uids, there, self._message_bytes_max, strikes):
             mails = await self._fetch(session, portion, sizes)
             arrivals = [self._arrival(one, portion, sizes.get(one.uid)) for one in mails]
             self._budget.spend(sum(len(one.raw) for one in arrivals))
-            await self.accept(arrivals, moving(self.now(), portion.last), moving is after_old)
+            before, finished = finished, uids.index(portion.last) + 1
+            moved = moving(self.now(), portion.last)
+            await self.accept(arrivals, moved, moving is after_old, finished - before)
             count += len(arrivals)
         return count
 
@@ -107,12 +121,21 @@ class Reader:
                 self._strikes.add(self.folder.name, self.now().uidvalidity, uids)
             raise
 
-    async def accept(self, arrivals: Sequence[MailArrived], moved: Cursor, is_history: bool) -> None:
+    async def accept(self, arrivals: Sequence[MailArrived], moved: Cursor, is_history: bool, finished: int = 0) -> None:
+        """Hands mails over with the cursor that they lead to; so many UIDs are finished with them."""
+
+        def landed() -> None:
+            self.cursor = moved
+            self.finished += finished
+
         # UIDs without UIDVALIDITY mean nothing tomorrow: RFC 9051 §2.3.1.1.
         checkpoint = Checkpoint(self.folder.name, moved.saved()) if moved.uidvalidity else None
         if arrivals or checkpoint is not None:
-            await self._intake.accept(Batch(arrivals, checkpoint, is_history))
-        self.cursor = moved
+            self._handed_over = moved
+            await self._flight.add(Batch(arrivals, checkpoint, is_history), landed)
+        else:
+            await self._flight.settle()
+            landed()
 
     async def _fetch(self, session: ImapSession, portion: Portion, sizes: dict[int, int | None]) -> list[Fetched]:
         name, uidvalidity = self.folder.name, self.now().uidvalidity

@@ -142,14 +142,16 @@ class FolderSync:
         self._seen = state
         history = await self._search_old(session, cursor)
         self.total = max(self.total, self.done + len(history))
-        for _ in range(portions_max):
-            if not history or self._budget.is_spent:
-                break
-            chunk = history[-BATCH_COUNT_MAX:].tolist()[::-1]
-            await self._read(session, chunk, after_old)
-            del history[-len(chunk) :]
-            if session.take_changes():
-                await self.read_new(session)
+        async with self._reader.ahead():
+            for _ in range(portions_max):
+                if not history or self._budget.is_spent:
+                    break
+                chunk = history[-BATCH_COUNT_MAX:].tolist()[::-1]
+                await self._read(session, chunk, after_old)
+                del history[-len(chunk) :]
+                if session.take_changes():
+                    await self.read_new(session)
+        await self._count()
         if not history and not self.is_up_to_date:
             await self._reader.accept([], after_old(self._reader.now(), None), is_history=True)
         await self._follow(session, state)
@@ -294,10 +296,16 @@ class FolderSync:
     async def _read(self, session: ImapSession, uids: Sequence[int], moving: Moving) -> int:
         """Reads these mails and moves the cursor to the last; how many were there and not known."""
         count = await self._reader.read(session, uids, moving)
-        self.done += len(uids)
-        self.total = max(self.total, self.done)
-        await self._progress()
+        await self._count()
         return count
+
+    async def _count(self) -> None:
+        """Tells of the progress, if there is any."""
+        finished, self._reader.finished = self._reader.finished, 0
+        if finished:
+            self.done += finished
+            self.total = max(self.total, self.done)
+            await self._progress()
 
 
 def _staying(cursor: Cursor, _: int) -> Cursor:

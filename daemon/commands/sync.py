@@ -24,7 +24,7 @@ import typer
 
 from config.mail_settings import Mailbox
 from config.settings import Settings
-from connectors.base import Accepted, Batch, ConnectorError, Report
+from connectors.base import Accepted, After, Batch, ConnectorError, Report
 from connectors.mail.source import ImapSource
 from connectors.mail.survey import FolderSurvey
 from connectors.oauth import Vault
@@ -60,8 +60,8 @@ class CountingIntake(SourceIntake):
     progress: show.Progress
     done: Done = field(default_factory=Done)
 
-    async def accept(self, batch: Batch) -> Accepted:
-        accepted = await super().accept(batch)
+    async def accept(self, batch: Batch, after: After = None) -> Accepted:
+        accepted = await super().accept(batch, after)
         self.done.new += accepted.new
         self.done.known += accepted.known
         self.done.quarantined += accepted.quarantined

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from connectors.base import Accepted, Batch, Report, Wanted
+from connectors.base import Accepted, After, Batch, Report, Wanted
 from daemon.intake import calls, completing, mail
 from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
@@ -58,8 +58,8 @@ class Desk:
     def store(self) -> blobs.Blobs:
         return self._store
 
-    async def accept(self, lease: leases.Lease, batch: Batch) -> Accepted:
-        """Commits a batch of one source under its lease."""
+    async def accept(self, lease: leases.Lease, batch: Batch, after: After = None) -> Accepted:
+        """Commits a batch of one source under its lease; once `after` is committed, if that is given."""
         now = self._clock()
         came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
         unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]
@@ -82,6 +82,9 @@ class Desk:
                 await sources.mark_success(db, [lease.name])
             return new
 
+        if after is not None:
+            await asyncio.wait([after])
+            after.result()
         new = await self._database.in_transaction(work)
         known = len(batch.arrivals) - len(unwanted) + len(batch.again) - len(unread) - new
         return Accepted(new, known, len(unread))
@@ -252,8 +255,8 @@ class SourceIntake:
     async def give_up(self, wanted: Wanted, reason: str) -> None:
         await completing.give_up(self.database, self.lease, wanted.key, reason)
 
-    async def accept(self, batch: Batch) -> Accepted:
-        return await self.desk.accept(self.lease, batch)
+    async def accept(self, batch: Batch, after: After = None) -> Accepted:
+        return await self.desk.accept(self.lease, batch, after)
 
     async def report(self, report: Report) -> None:
         async with self.database.connection() as db:

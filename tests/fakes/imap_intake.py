@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from connectors.base import Accepted, Batch, Report, Wanted
+from connectors.base import Accepted, After, Batch, Report, Wanted
 from interactions.admission import mail_identity
 from interactions.arrivals import Likeness, Location, MailArrived, head_digest
 from interactions.mime import parse
@@ -117,7 +117,9 @@ class MemoryIntake:
         self.given_up[wanted.key] = reason
         await self._notify()
 
-    async def accept(self, batch: Batch) -> Accepted:
+    async def accept(self, batch: Batch, after: After = None) -> Accepted:
+        if after is not None:
+            await after
         self.batches.append(batch)
         for one in batch.arrivals:
             assert isinstance(one, MailArrived)
@@ -150,6 +152,10 @@ class MemoryIntake:
     async def until_ok(self) -> None:
         """Waits for the first report of `ok` after this moment, or returns at once if that is the last one."""
         await self._until(lambda: bool(self.reports) and self.reports[-1].state == "ok")
+
+    async def until_report(self, report: Report) -> None:
+        """Waits until this was reported."""
+        await self._until(lambda: report in self.reports)
 
     async def until_mails(self, count: int) -> None:
         """Waits until so many mails are here."""

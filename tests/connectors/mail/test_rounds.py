@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from connectors.base import Refused, Unavailable
+from connectors.base import Accepted, Refused, Unavailable
 from connectors.mail.survey import FolderSurvey
 from tests.fakes.imap_intake import MemoryIntake
 from tests.fakes.imap_script import CLOSE, OK, Answer, Book, Box, ImapScript, folder
@@ -259,7 +259,7 @@ async def test_cancelling_closes_the_connections_at_once(moment: str) -> None:
 
 async def test_an_intake_that_fails_ends_the_run_and_moves_nothing() -> None:
     class Failing(MemoryIntake):
-        async def accept(self, batch: object) -> None:  # type: ignore[override]
+        async def accept(self, batch: object, after: object = None) -> Accepted:
             raise RuntimeError("the database is away")
 
     intake = Failing()

@@ -32,7 +32,8 @@ class Kept:
         assert key == MARK
         return self.state
 
-    async def accept(self, batch: Batch) -> Accepted:
+    async def accept(self, batch: Batch, after: object = None) -> Accepted:
+        assert after is None
         if self.failures and batch.arrivals:
             self.failures -= 1
             raise RuntimeError("the database is away")

@@ -1,5 +1,6 @@
 """The door: what arrives becomes one record each, in its chain, whatever the order and however often it comes."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -77,6 +78,25 @@ async def test_a_mail_becomes_one_interaction_with_its_participants(door: Door) 
         ("from", "ivan@customer.example"),
         ("to", "sales@example.org"),
     ]
+
+
+async def test_a_batch_is_committed_after_the_one_before_it_or_not_at_all(door: Door) -> None:
+    lease, before = door.leases["sales"], asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(
+        door.desk.accept(lease, Batch([mail(raw_mail("2"))], Checkpoint("INBOX", {})), before)
+    )
+    first = await door.desk.accept(lease, Batch([mail(raw_mail("1"))]))
+    assert await door.rows("SELECT external_id FROM interaction") == [("1@test.example",)]
+    before.set_result(first)
+    assert (await waiting).new == 1
+
+    failed = asyncio.get_running_loop().create_future()
+    failed.set_exception(OSError("the disk is full"))
+    with pytest.raises(OSError, match="full"):
+        await door.desk.accept(lease, Batch([mail(raw_mail("3"))], Checkpoint("Sent", {})), failed)
+
+    assert await door.rows("SELECT count(*) FROM interaction") == [(2,)]
+    assert await door.rows("SELECT key FROM checkpoint") == [("INBOX",)]
 
 
 async def test_the_same_mail_in_two_places_is_one_interaction(door: Door) -> None:
