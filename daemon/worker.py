@@ -48,7 +48,7 @@ _PARTS = {
 class Bounds:
     """What one mail may cost: `cpu_seconds_max` ends one that is hard to read, `wall_seconds_max` also one that waits."""
 
-    memory_bytes_max: int = 1 << 30
+    memory_bytes_max: int = 512 << 20
     cpu_seconds_max: int = 20
     wall_seconds_max: float = 30.0
 

@@ -29,6 +29,7 @@ from interactions.zones import OBSERVANCES_MAX, ZONE, Zones, end_of, is_day, sai
 BYTES_MAX = 512 * 1024
 LINES_MAX = 20_000
 EVENTS_MAX = 50
+SERIES_MAX = 10  # of those whose starts are worked out: a calendar brings one series and its changes
 ATTENDEES_MAX = 500
 LINE_CHARS_MAX = 2_000
 TEXT_CHARS_MAX = 10_000
@@ -103,7 +104,7 @@ def read_invites(text: str) -> tuple[Invite, ...]:
         method = sifted.own.get("METHOD", "").strip().upper()
         if sifted.events and len(sifted.events) <= EVENTS_MAX and method in METHODS:
             zones = Zones(sifted.zones, sifted.own.get("X-WR-TIMEZONE", ""))
-            found = (_invite(method, lines, zones) for lines in sifted.events)
+            found = (_invite(method, lines, zones, n < SERIES_MAX) for n, lines in enumerate(sifted.events))
             return tuple(one for one in found if one is not None)
     except MemoryError:
         raise
@@ -162,7 +163,7 @@ def _cut(line: str, chars: int) -> str:
     return line[:-1] if line.endswith("\\") and not line.endswith("\\\\") else line
 
 
-def _invite(method: str, lines: Sequence[str], zones: Zones) -> Invite | None:
+def _invite(method: str, lines: Sequence[str], zones: Zones, is_followed: bool) -> Invite | None:
     event = icalendar.Event.from_ical("\r\n".join(["BEGIN:VEVENT", *lines, "END:VEVENT", ""]))
     if not isinstance(event, icalendar.Event):
         return None
@@ -187,7 +188,7 @@ def _invite(method: str, lines: Sequence[str], zones: Zones) -> Invite | None:
         all_day=is_day(event.get("DTSTART")),
         is_called_off=method == CANCEL or (method == REQUEST and _text(event, "STATUS").strip().upper() == "CANCELLED"),
         rule=rule,
-        occurrences=_series(event, rule, zones),
+        occurrences=_series(event, rule, zones) if is_followed else (),
     )
 
 

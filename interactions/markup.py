@@ -6,8 +6,8 @@ a tree. `tokens` cuts the text into tags and words; `words_of` keeps the words; 
 tags that are known to be harmless, with every tag closed in its order, nesting bounded and all text escaped. What reads
 it next has nothing to mend and nothing to misunderstand.
 
-Tags are cut off where they are unknown, too deep or out of place; words never are, except those of scripts, style
-sheets and titles.
+Tags are cut off where they are unknown, too deep, out of place or after TAGS_MAX others; words never are, except those
+of scripts, style sheets and titles.
 
 Limits: an end tag closes what was opened within the NEAR last open tags; beyond that it is passed over.
 """
@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 DEPTH_MAX = 200
 STYLES_MAX = 24
+TAGS_MAX = 100_000  # a long newsletter has 5,000
 NEAR = 64
 QUOTE, UNQUOTE = "\ue000", "\ue001"  # of the private use area: no text of a mail has them
 
@@ -26,6 +27,7 @@ _OPENING = re.compile(r"<(?=[a-zA-Z/!?])")
 _NAME = re.compile(r"<(/?)([a-zA-Z][^\s/>]{0,40})")
 _REST = re.compile(r"(?>(?:[^>=\"']+|=\s*+(?:\"[^\"]*\"|'[^']*')|[=\"'])*)")
 _ATTRIBUTE = re.compile(r"(?<![^\s/\"'])([^\s/>=\"']+)\s*+=\s*+(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>][^\s>]*))")
+_ANY_TAG = re.compile(r"<[^<>]*>")
 _NUMBER_TOO_LONG = re.compile(r"&#[0-9]{8,};?")
 _COMMENT_END = re.compile(r"--!?>")
 _SPACES = re.compile(r"\s+")
@@ -63,8 +65,13 @@ class Token(NamedTuple):
 def tokens(html: str) -> Iterator[Token]:
     """The text from tag to tag. Comments, declarations and the content of what is never seen are left out."""
     place = 0
+    count = 0
     while opening := _OPENING.search(html, place):
         start = opening.start()
+        count += 1
+        if count > TAGS_MAX:
+            yield Token(_ANY_TAG.sub(" ", html[place:]))
+            return
         if start > place:
             yield Token(html[place:start])
         found = _NAME.match(html, start)

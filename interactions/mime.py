@@ -17,7 +17,6 @@ one only where that has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -148,7 +147,8 @@ def parse(raw: bytes) -> ParsedMail:
 def _has_end(raw: bytes, tree: Tree) -> bool:
     """Whether the last boundary of a multipart is there, and the text is not longer than what is kept of it."""
     if not tree.content_type.startswith("multipart/"):
-        return len(tree.content) <= TEXT_CHARS_MAX or not tree.content_type.startswith("text/")
+        most = HTML_CHARS_MAX if tree.content_type == "text/html" else TEXT_CHARS_MAX
+        return len(tree.content) <= most or not tree.content_type.startswith("text/")
     boundary = parameters(_first(tree.headers, "content-type")).get("boundary", "")
     return not boundary or raw.rfind(f"--{boundary}--".encode("utf-8", "surrogatepass")) >= 0
 
@@ -165,8 +165,11 @@ def _tree(raw: bytes, header_bytes: int) -> Tree:
     header = raw[:header_bytes]
     tree = None
     if header.isascii() and header.count(b"\r") == header.count(b"\r\n") and _words(raw) <= NATIVE_WORDS_MAX:
-        with suppress(fast_mail_parser.ParseError):
+        try:
             tree = _native(fast_mail_parser.parse_email_tree(raw), raw)
+        except fast_mail_parser.ParseError as error:
+            if "maximum allowed depth" in str(error):  # the careful one would take a second to find the same
+                raise TooComplex(_BEYOND) from None
     if tree is None:
         tree = careful_tree(raw, PARTS_MAX, DEPTH_MAX)
     if not tree.is_whole:
@@ -190,7 +193,8 @@ def _native(root: fast_mail_parser.PyMimePart, raw: bytes) -> Tree | None:
     while todo:
         node, ours, depth = todo.pop()
         count += 1
-        if count > PARTS_MAX or depth > DEPTH_MAX:
+        parts = node.children
+        if count + len(todo) + len(parts) > PARTS_MAX or depth > DEPTH_MAX:
             return Tree(is_whole=False)
         headers = {name.lower(): values for name, values in node.headers.items()}
         if node is not root and not all(
@@ -200,12 +204,12 @@ def _native(root: fast_mail_parser.PyMimePart, raw: bytes) -> Tree | None:
         if any("uu" in value.lower() for value in headers.get("content-transfer-encoding", ())):
             return None
         describe(ours, headers, node.content_type.lower() or "text/plain")
-        if ours.content_type.startswith("multipart/") and not node.children:
+        if ours.content_type.startswith("multipart/") and not parts:
             return None
         ours.is_message = node.is_message
         ours.content = node.content or b""
-        ours.children = [Tree() for _ in node.children]
-        todo.extend((child, mine, depth + 1) for child, mine in zip(node.children, ours.children, strict=True))
+        ours.children = [Tree() for _ in parts]
+        todo.extend((child, mine, depth + 1) for child, mine in zip(parts, ours.children, strict=True))
     return top
 
 

@@ -148,7 +148,7 @@ async def test_runs_of_small_mails_take_turns(workers: Workers) -> None:
     ("deed", "reason"),
     [
         ("crash", "the parser crashed on it (SIGSEGV)"),
-        ("abort", "the parser gave up on it (SIGABRT); perhaps reading it needed more than 1 GB of memory"),
+        ("abort", "the parser gave up on it (SIGABRT); perhaps reading it needed more than 512 MB of memory"),
         ("leave", "the parser crashed on it (it ended with code 3)"),
         ("quit", "the parser failed on it (SystemExit)"),
         ("raise word", "the parser failed on it (ValueError)"),

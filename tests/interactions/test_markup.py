@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interactions.markup import DEPTH_MAX, Token, tokens, well_formed, words_of
+from interactions.markup import DEPTH_MAX, TAGS_MAX, Token, tokens, well_formed, words_of
 
 ALLOWED = {
     tag: frozenset({"href", "title"})
@@ -158,3 +158,10 @@ def test_very_much_nonsense_ends(piece: str) -> None:
     for html in (much, "<a " + much):
         assert len(words_of(html)) <= 2 * len(html)
         assert len(well_formed(html, ALLOWED)) <= 40 * len(html)
+
+
+def test_after_very_many_tags_words_are_kept_and_tags_are_not() -> None:
+    html = "<b>a</b>" * TAGS_MAX + " the <i>end</i> of it < 5 &amp; more"
+
+    assert words_of(html).split()[-8:] == ["the", "end", "of", "it", "<", "5", "&", "more"]
+    assert "<b>" not in words_of(html)

@@ -51,3 +51,10 @@ def test_a_name_in_the_header_of_a_part_is_read_whoever_reads_it(name: bytes, ex
     )
 
     assert [one.name for one in parse(raw).attachments] == [f"{expected}.pdf"]
+
+
+def test_html_of_more_than_a_megabyte_is_whole_where_all_of_it_is_read() -> None:
+    head = b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n"
+
+    assert "truncated" not in parse(head + b"<p>a</p>" * 150_000).marks
+    assert "truncated" in parse(head + b"<p>a</p>" * 300_000).marks
