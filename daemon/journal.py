@@ -9,6 +9,7 @@ off, the rest of its turn is committed, and after a few tries it is in quarantin
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -25,6 +26,10 @@ LOG = structlog.get_logger()
 TOGETHER_MAX = 200
 WAITING_MAX = 5000
 CLAIM_AT_ONCE = 100
+CLAIM_WHEN_BUSY = 20  # so that whoever posts is not kept waiting while a turn is read
+BUSY_COUNT, BUSY_SECONDS = 20, 0.05  # so many in that time: answering them goes first
+SHARE_WHEN_BUSY = 0.2  # of the time, for making records
+PAUSE_SECONDS_MAX = 0.5
 IDLE_SECONDS = 1.0
 REASON_CHARS_MAX = 1000
 
@@ -40,14 +45,23 @@ class Journal:
         self._database = database
         self._waiting: list[tuple[inbound.Event, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._lately: deque[float] = deque(maxlen=BUSY_COUNT)
         self.arrived = asyncio.Event()
         self.worked_off = asyncio.Event()  # there are new records, for whoever numbers the feed
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests pour in."""
+        lately = self._lately
+        return len(lately) == BUSY_COUNT and asyncio.get_running_loop().time() - lately[0] < BUSY_SECONDS
 
     async def add(self, event: inbound.Event) -> None:
         """Returns when the event is committed; raises StorageError or Full when it is not."""
         if len(self._waiting) >= WAITING_MAX:
             raise Full
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._lately.append(loop.time())
+        done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((event, done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
@@ -71,11 +85,13 @@ class Journal:
                 self.arrived.set()
 
 
-async def work_off(database: Database, desk: Desk, receivers: Mapping[str, Receiver]) -> int:
+async def work_off(
+    database: Database, desk: Desk, receivers: Mapping[str, Receiver], at_once: int = CLAIM_AT_ONCE
+) -> int:
     """Turns a few stored events into records; returns how many were looked at."""
 
     async def work(db: Connection) -> int:
-        events = await inbound.claim(db, CLAIM_AT_ONCE)
+        events = await inbound.claim(db, at_once)
         done = [event.source for event in events]
         if len(events) < 2 or not await _together(db, events, desk, receivers):
             done = [event.source for event in events if await _one(db, event, desk, receivers)]
@@ -135,11 +151,13 @@ def _request(event: inbound.Event) -> WebhookRequest:
 
 
 async def run(database: Database, desk: Desk, receivers: Mapping[str, Receiver], journal: Journal) -> None:
-    """Works off the journal until cancelled."""
+    """Works off the journal until cancelled. While requests pour in, answering them goes first."""
+    clock = asyncio.get_running_loop().time
     while True:
         journal.arrived.clear()  # before looking: what comes from here on is looked for once more
+        began, is_busy = clock(), journal.is_busy
         try:
-            done = await work_off(database, desk, receivers)
+            done = await work_off(database, desk, receivers, CLAIM_WHEN_BUSY if is_busy else CLAIM_AT_ONCE)
         except StorageError as error:
             LOG.warning("the journal waits for the database", reason=str(error))
             done = 0
@@ -148,6 +166,9 @@ async def run(database: Database, desk: Desk, receivers: Mapping[str, Receiver],
             done = 0
         if done:
             journal.worked_off.set()
+            if is_busy:
+                took = clock() - began
+                await asyncio.sleep(min(took * (1 / SHARE_WHEN_BUSY - 1), PAUSE_SECONDS_MAX))
         else:
             with contextlib.suppress(TimeoutError):  # not by wait_for: Python 3.11's may forget that we are to end
                 async with asyncio.timeout(IDLE_SECONDS):

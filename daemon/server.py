@@ -23,6 +23,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
@@ -51,7 +52,7 @@ from daemon.api import (
 )
 from daemon.api.problems import Problem, problem_response
 from daemon.auth import Gate, path_of
-from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds
+from daemon.bounds import BODY_SECONDS_MAX, Asgi, Bounds, OutOfBounds, Receive, Scope, Send
 from daemon.serving import Serving
 from daemon.web import pages
 from daemon.web.render import not_found, wants_page
@@ -79,7 +80,34 @@ class PortTaken(Exception):
 
 def build(serving: Serving, body_seconds_max: float = BODY_SECONDS_MAX) -> Asgi:
     """The application, with everything in front of it."""
-    return Bounds(Gate(routes(serving), serving), body_seconds_max)
+    return Bounds(Doors(hooks(serving), Gate(routes(serving), serving)), body_seconds_max)
+
+
+class Doors:
+    """Webhooks have a door of their own: they come in crowds, and nothing of what people and programs need concerns them."""
+
+    def __init__(self, hooks: Asgi, others: Asgi) -> None:
+        self._hooks = hooks
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_hook = scope["type"] == "http" and str(scope["path"]).startswith("/hooks/")
+        await (self._hooks if is_hook else self._others)(scope, receive, send)
+
+
+def hooks(serving: Serving) -> Asgi:
+    """The routes of webhooks."""
+    methods = ["GET", "POST", "PUT"]
+    app = Starlette(
+        routes=[
+            Route("/hooks/{source}", webhooks.receive, methods=methods),
+            Route("/hooks/{source}/{rest:path}", webhooks.receive, methods=methods),
+        ],
+        exception_handlers=dict(_ANSWERS),
+    )
+    app.router.redirect_slashes = False
+    app.state.serving = serving
+    return app
 
 
 def routes(serving: Serving) -> FastAPI:
@@ -90,8 +118,6 @@ def routes(serving: Serving) -> FastAPI:
         routes=[
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
-            Route("/hooks/{source}", webhooks.receive, methods=["GET", "POST", "PUT"]),
-            Route("/hooks/{source}/{rest:path}", webhooks.receive, methods=["GET", "POST", "PUT"]),
         ],
     )  # fmt: skip
     app.state.serving = serving

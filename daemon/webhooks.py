@@ -93,7 +93,9 @@ def _headers(given: Mapping[str, str]) -> dict[str, str]:
 def client_address(request: Request, trusted: Networks) -> str:
     """Who is at the other end: the last address in X-Forwarded-For that no proxy of ours wrote, or the peer itself."""
     peer = request.client.host if request.client else ""
-    lines = request.headers.getlist("x-forwarded-for") if trusted else []  # a proxy may add a line of its own
+    if not trusted:
+        return peer
+    lines = request.headers.getlist("x-forwarded-for")  # a proxy may add a line of its own
     chain = [part.strip()[:ADDRESS_CHARS_MAX] for part in ",".join(lines).split(",")]
     while chain and _is_within(peer, trusted):
         peer = chain.pop() or peer

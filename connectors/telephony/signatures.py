@@ -17,7 +17,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import unquote
 
@@ -31,6 +31,7 @@ PREFIX = "whsec_"
 _STAMP = re.compile(r"[0-9]{1,12}")
 
 
+@lru_cache(maxsize=64)  # asked with every webhook
 def keys_of(secret: str) -> tuple[bytes, ...]:
     """Every reading of a secret as it is written in the configuration, base64 first."""
     text = secret.strip()
@@ -135,4 +136,4 @@ def same(expected: str, given: str) -> bool:
 
 def _signature(key: bytes, message_id: str, stamp: str, body: bytes) -> str:
     signed = f"{message_id}.{stamp}.".encode("utf-8", "surrogatepass") + body
-    return base64.b64encode(hmac.new(key, signed, sha256).digest()).decode("ascii")
+    return base64.b64encode(hmac.digest(key, signed, "sha256")).decode("ascii")

@@ -162,3 +162,17 @@ async def test_whoever_numbers_the_feed_is_woken_when_there_are_new_records(
     assert await states(database) == {"ring 1": "done"}
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_while_requests_pour_in_few_are_taken_at_once_and_then_all(
+    database: Database, desk: Desk, now: datetime
+) -> None:
+    journal = Journal(database)
+    assert not journal.is_busy
+
+    await asyncio.gather(*(journal.add(event(f"ring {number}", now)) for number in range(30)))
+    first = await work_off(database, desk, {"main": Provider()}, at_once=5)
+    then = await work_off(database, desk, {"main": Provider()})
+
+    assert (first, then) == (5, 25)
+    assert set((await states(database)).values()) == {"done"}
