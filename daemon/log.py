@@ -1,7 +1,8 @@
 """Logs: one line an event, for people on a terminal, as JSON elsewhere; to stderr.
 
 Nothing that could be a secret is logged by us; what libraries say is passed on from their warnings upwards only, without
-their own tracebacks of connections.
+their own tracebacks of connections. A traceback names lines of code and never what was in their variables: a password, a
+token.
 """
 
 import logging
@@ -21,7 +22,8 @@ def set_up(*, debug: bool = False, quiet: bool = False) -> None:
     level = logging.DEBUG if debug else logging.WARNING if quiet else logging.INFO
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, stream=sys.stderr, format="%(message)s")
     is_terminal = sys.stderr.isatty()
-    renderer: Any = structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
+    for_people = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer: Any = for_people if is_terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

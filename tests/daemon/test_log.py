@@ -1,6 +1,8 @@
 """Lines of the log: bounded, one line each, and nothing in them steers a terminal."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -45,6 +47,32 @@ def test_an_event_is_one_line_with_its_level_and_time_also_with_its_error() -> N
     assert (event["event"], event["level"], event["source"]) == ("failed", "error", "sales")
     assert event["timestamp"].endswith("Z")
     assert "ZeroDivisionError" in event["exception"]
+
+
+FAILING = """
+def log_in(password):
+    token = password.upper()
+    raise ZeroDivisionError("no")
+try:
+    log_in("can" + "ary")
+except ZeroDivisionError:
+    LOG.exception("failed")
+"""
+
+
+def test_on_a_terminal_too_a_traceback_shows_no_variables() -> None:
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", SAY.format(options="", body=FAILING)], stderr=theirs, check=True, timeout=60
+        )
+        shown = os.read(ours, 100_000).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+    assert "ZeroDivisionError" in shown
+    assert "canary" not in shown.lower()
 
 
 def test_whoever_is_quiet_says_only_what_is_wrong() -> None:
