@@ -5,8 +5,9 @@
                     └ large, deep, odd ──► a turn ──► a process ◄─┘ ──► its answer ──► ParsedMail or TooComplex
                                                        └ killed from outside: once more, in a fresh one
 
-Quick is what surely takes less than 20 ms: little, and neither a long header nor much HTML, whose cost is in its tags. A
-run of quick mails holds the loop for SLICE_SECONDS, then everybody else has a turn.
+Quick is what surely takes less than 20 ms: little, and neither a long header nor much HTML, whose cost is in its tags; or
+up to FILES_BYTES_MAX of which nearly all is files, which the native parser finds out in a few milliseconds. A run of quick
+mails holds the loop for SLICE_SECONDS, then everybody else has a turn.
 
 Processes (`daemon.worker_child`) are started when first needed, live on, and read one mail at a time. One that was cut
 off in the middle of a mail, by a limit, a crash or a cancelled caller, is killed and replaced: what it would say next
@@ -32,12 +33,14 @@ import structlog
 from daemon.worker import Answer, Bounds, Ended, Garbled, Worker, name_of
 from daemon.worker_child import EXIT_OUT_OF_MEMORY, Verdict
 from interactions import mime
-from interactions.mime import HEAVY_BYTES, ParsedMail, TooComplex
+from interactions.mime import HEAVY_BYTES, NotBrief, ParsedMail, TooComplex
+from interactions.mime_careful import header_end
 
 LOG = structlog.get_logger()
 SLICE_SECONDS = 0.008  # and a mail of up to 10 ms after it
 QUICK_HTML_BYTES = 64 * 1024
 QUICK_HEADER_BYTES = 16 * 1024
+FILES_BYTES_MAX = 2 * 1024 * 1024
 COUNT = 2
 BOUNDS = Bounds()
 STOP_SECONDS = 2.0
@@ -88,10 +91,13 @@ class Workers:
 
     async def parse(self, raw: bytes) -> ParsedMail:
         """Raises TooComplex when the mail cannot be read, NoWorker when it cannot be read now."""
-        if is_quick(raw):
+        is_sure = is_quick(raw)
+        if is_sure or may_be_files(raw):
             async with self._slice:
                 try:
-                    return mime.parse(raw)
+                    return mime.parse(raw, is_brief=not is_sure)
+                except NotBrief:
+                    pass
                 except (TooComplex, KeyboardInterrupt, SystemExit):
                     raise
                 except BaseException as error:  # a panic of the native parser is not an Exception
@@ -190,13 +196,18 @@ class Workers:
 
 
 def is_quick(raw: bytes) -> bool:
-    """Whether a mail may be read on the loop."""
+    """Whether a mail may be read on the loop, whatever is in it."""
     if len(raw) > HEAVY_BYTES:  # even a look at a large one takes its time
         return False
     shape = mime.inspect(raw)
     if mime.is_heavy(shape) or shape.header_bytes > QUICK_HEADER_BYTES:
         return False
     return shape.size <= QUICK_HTML_BYTES or b"text/html" not in raw.lower()
+
+
+def may_be_files(raw: bytes) -> bool:
+    """Whether a mail may be read on the loop, should nearly all of it be files."""
+    return HEAVY_BYTES < len(raw) <= FILES_BYTES_MAX and header_end(raw) <= QUICK_HEADER_BYTES
 
 
 class _Slice:

@@ -45,6 +45,7 @@ from interactions.topics import base_subject
 PARTS_MAX = 1000
 DEPTH_MAX = 50
 HEAVY_BYTES = 256 * 1024
+BRIEF_WORDS_BYTES = 48 * 1024
 HEAVY_PARTS = 200
 HEAVY_DEPTH = 20
 HEAVY_HEADER_BYTES = 64 * 1024
@@ -64,6 +65,10 @@ _BEYOND = f"it has more than {PARTS_MAX} parts or is nested deeper than {DEPTH_M
 
 class TooComplex(Exception):
     """A mail beyond the hard bounds; the message is the reason shown in quarantine."""
+
+
+class NotBrief(Exception):
+    """A mail that takes longer to read than was allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +132,15 @@ def is_heavy(shape: Shape) -> bool:
     )
 
 
-def parse(raw: bytes) -> ParsedMail:
-    """Reads a mail. Raises TooComplex beyond the hard bounds, MemoryError where memory is bounded, and nothing else."""
+def parse(raw: bytes, is_brief: bool = False) -> ParsedMail:
+    """Reads a mail. Raises TooComplex beyond the hard bounds, MemoryError where memory is bounded, and nothing else; with
+    `is_brief` also NotBrief, unless the native parser does for it and nearly all of it is files."""
     header_bytes = header_end(raw)
     if header_bytes > HEADER_BYTES_MAX:
         raise TooComplex(f"its header is {header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
-    tree = _tree(raw, header_bytes)
+    tree = _tree(raw, header_bytes, is_brief)
+    if is_brief and not _is_brief(tree):
+        raise NotBrief
     try:
         mail = _mail(tree)
         is_cut = not _has_end(raw, tree)
@@ -161,7 +169,13 @@ def cut(raw: bytes, part: str) -> bytes:
     raise KeyError(part)
 
 
-def _tree(raw: bytes, header_bytes: int) -> Tree:
+def _is_brief(tree: Tree) -> bool:
+    words = [node for _, node, _ in _nodes(tree) if node.is_message or node.content_type.startswith("text/")]
+    is_small = sum(len(node.content) for node in words) <= BRIEF_WORDS_BYTES
+    return is_small and all(node.content_type != "text/calendar" for node in words)
+
+
+def _tree(raw: bytes, header_bytes: int, is_brief: bool = False) -> Tree:
     header = raw[:header_bytes]
     tree = None
     if header.isascii() and header.count(b"\r") == header.count(b"\r\n") and _words(raw) <= NATIVE_WORDS_MAX:
@@ -171,6 +185,8 @@ def _tree(raw: bytes, header_bytes: int) -> Tree:
             if "maximum allowed depth" in str(error):  # the careful one would take a second to find the same
                 raise TooComplex(_BEYOND) from None
     if tree is None:
+        if is_brief:
+            raise NotBrief
         tree = careful_tree(raw, PARTS_MAX, DEPTH_MAX)
     if not tree.is_whole:
         raise TooComplex(_BEYOND)

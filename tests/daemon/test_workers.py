@@ -75,14 +75,15 @@ async def test_a_small_mail_is_read_in_place(workers: Workers) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        HEADER + WITH_FILE,
+        HEADER + WITH_FILE.replace(b"Hello", b"Hello" * 20_000),
+        HEADER + WITH_FILE.replace(FILE, FILE * 4),
         HEADER + "Subject: Заказ\r\n".encode() + WITH_FILE,
         HEADER + HTML + PARAGRAPH * 2000,
         HEADER + b"Cc: " + b", ".join(b"a%d@x.example" % n for n in range(2000)) + b"\r\n\r\nHello",
         HEADER + b"Subject: =?utf-8?q?=ED=A0=80?=\r\n\r\n" + b"\xff\x00" * 150_000,
         b"\n" * 300_000,
     ],
-    ids=["file", "8-bit header", "html", "long header", "odd bytes", "nothing"],
+    ids=["file and much text", "large file", "8-bit header", "html", "long header", "odd bytes", "nothing"],
 )
 async def test_what_a_process_reads_is_what_would_be_read_in_place(raw: bytes) -> None:
     workers = Workers()
@@ -91,6 +92,17 @@ async def test_what_a_process_reads_is_what_would_be_read_in_place(raw: bytes) -
     assert await workers.parse(raw) == parse(raw)
 
     assert len(workers.pids) == 1
+    await workers.stop()
+
+
+async def test_what_is_nearly_all_files_is_read_in_place() -> None:
+    raw = HEADER + WITH_FILE
+    workers = Workers()
+    await workers.start()
+
+    assert await workers.parse(raw) == parse(raw)
+
+    assert workers.pids == []
     await workers.stop()
 
 
