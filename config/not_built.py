@@ -26,11 +26,6 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
             "leaving holidays out of answer times",
         ),
         (settings.retention.interactions is not None, "retention.interactions", "deleting old interactions"),
-        (
-            settings.chains.stranger != "flag",
-            "chains.stranger",
-            "giving strangers a chain of their own (they are flagged)",
-        ),
         (settings.login.oidc is not None, "login.oidc", "sign-in by an identity provider"),
         (settings.contacts.auto_create != "never", "contacts.auto_create", "making contacts by itself"),
     )

@@ -25,6 +25,7 @@ async def merge(db: Connection, chain_id: UUID, into: UUID, by: UUID | None) -> 
     redirects = await regroup.redirects(db, source)
     await chains.merge(db, {source: target})
     await regroup.mark_manual(db, moved)
+    await regroup.pin_together(db, target)
     image: dict[str, JsonValue] = {
         "source": str(source),
         "target": str(target),
@@ -50,6 +51,7 @@ async def split(db: Connection, chain_id: UUID, interaction_id: UUID, by: UUID |
     await regroup.open_for(db, new, interaction_id)
     await regroup.move(db, [interaction_id], held, new)
     await regroup.mark_manual(db, [interaction_id])
+    await regroup.pin_apart(db, held, new)
     image: dict[str, JsonValue] = {"source": str(new), "target": str(held), "members": [str(interaction_id)]}
     token = await undo.add(db, SPLIT, image, by)
     await feed.add(db, [feed.Change("chain.split", held, {"into": str(new)})])
@@ -68,6 +70,8 @@ async def take_back_merge(db: Connection, image: Json) -> None:
     there = set(await regroup.members(db, target))
     back = [one for one in moved if one in there]
     await regroup.move(db, back, target, source)
+    for chain_id in (source, target):
+        await regroup.pin_together(db, chain_id)
     subjects = await regroup.subjects_of(db, [source, target])
     if image["subject"] is None and subjects[target] == subjects[source]:
         await regroup.set_subject(db, target, None)  # it came with the merge; one that was given since stays
@@ -82,7 +86,12 @@ async def take_back_split(db: Connection, image: Json) -> None:
     if held[source] != source or held[target] != target:
         raise Conflict("these chains were merged since; take that back first")
     moved = await regroup.members(db, source)
+    subjects = await regroup.subjects_of(db, [target])
     await chains.merge(db, {source: target})
+    await regroup.set_subject(
+        db, target, subjects[target]
+    )  # it keeps its own, or none; a merge would bring the other's
+    await regroup.pin_together(db, target)
     await feed.add(db, [feed.Change("chain.merged", source, {"into": str(target)})])
     await feed.add(db, [feed.Change("interaction.updated", one) for one in moved])
 

@@ -12,6 +12,7 @@ from interactions.addresses import email_key
 from interactions.never_log import NeverLog
 from interactions.phones import phone_key
 from interactions.records import AddressKind, Key
+from interactions.reply_tokens import signing_key
 from interactions.rules import Rule, Sets, When
 
 
@@ -44,6 +45,8 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         never_log=NeverLog(settings.mail.never_log),
         auth_servers=frozenset(settings.mail.auth_servers),
         unproved_claims=settings.mail.unproved == "claims",
+        strangers_apart=settings.chains.stranger == "new_chain",
+        signing_key=signing_key(settings.login.secret_key.reveal() if settings.login.secret_key else ""),
         review_flags=settings.features.review_flags,
         erasure_key=known_key(settings),
     )

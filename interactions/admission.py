@@ -21,11 +21,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from uuid import UUID
 
+from interactions import threads
 from interactions.addresses import Mailbox, domain_of, email_key
 from interactions.arrivals import MailArrived, SmsArrived
 from interactions.bodies import excerpt
 from interactions.calls import Call
-from interactions.chains import REFERENCES_MAX, Threadable, new_chain_id, ref_of, series_of, subject_key_of
+from interactions.chains import new_chain_id
 from interactions.contacts import ContactKind, Employment, partner_at
 from interactions.guards import CLAIMS
 from interactions.mime import ParsedMail
@@ -46,6 +47,7 @@ from interactions.records import (
     uuid7,
 )
 from interactions.responsible import choose
+from interactions.threads import House, Threadable
 from interactions.topics import base_subject
 
 DATE_BEFORE_MAX = timedelta(days=7)
@@ -147,22 +149,9 @@ def mail_participants(mail: ParsedMail) -> tuple[Participant, ...]:
     return tuple(rows[:PARTICIPANTS_MAX])
 
 
-def threadable(read: ReadMail) -> Threadable:
+def threadable(read: ReadMail, house: House | None = None) -> Threadable:
     """What threading needs of a mail."""
-    mail = read.mail
-    replied = [ref_of(one) for one in mail.in_reply_to]
-    older = [ref_of(one) for one in (mail.report.message_id, *reversed(mail.references)) if one]
-    own = ref_of(mail.message_id) if mail.message_id else None
-    parents = [ref for ref in dict.fromkeys([*replied, *older]) if ref != own][:REFERENCES_MAX]
-    topic, kind = base_subject(mail.subject)
-    if not replied and not kind:  # no answer: a notice, whose References may hold one constant id for all of them
-        topic = f"\x00{read.identity.hex()}"
-    first = mail.in_reply_to[0] if mail.in_reply_to else ""
-    common = series_of(mail.message_id, first)
-    series = (ref_of(first), common) if common else None
-    return Threadable(
-        read.interaction_id, read.occurred_at, own, tuple(parents), len(replied), subject_key_of(topic), series
-    )
+    return threads.threadable(read.mail, read.arrival, read.interaction_id, read.occurred_at, house or House())
 
 
 def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide, now: datetime) -> Interaction:

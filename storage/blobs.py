@@ -27,8 +27,8 @@ SELECT sha256 FROM blob WHERE sha256 = ANY($1::bytea[])
 
 ADD = """
 INSERT INTO blob (sha256, size, store, pack, start, bytes)
-SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bytea[])
-ON CONFLICT (sha256) DO NOTHING
+SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::bytea[]) AS new (sha256)
+ORDER BY sha256 ON CONFLICT (sha256) DO NOTHING
 """
 
 FIND = """

@@ -1,70 +1,16 @@
-"""Chains, and the ids of mails that lead to them.
+"""Chains: how they grow, merge and are taken apart, and which open one a party has.
 
-Folders and daemons admit at the same time, so `claim` locks what a decision rests on before it is read: first the rows
-of all ids, in sorted order (ids never seen get a row too), then the chains they lead to, in sorted order, and then it
-looks once more, because a chain may have been merged while we waited for it. Whoever adds a single member to a chain
-takes it with `hold`, which waits for a merge and follows it. A deadlock that remains possible makes the whole admission
-run again; that is safe, since deciding is pure.
+Whoever adds a single member to a chain takes it with `hold`, which waits for a merge and follows it; what a batch of mails
+rests on is locked by `storage.weaving`.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from interactions.chains import ChainFacts, Known, Placement, Threadable
-from interactions.records import Interaction, uuid7
+from interactions.chains import Placement
+from interactions.records import Interaction, Link, uuid7
 from storage.database import Connection
-
-ADD_REFS = """
-INSERT INTO message_ref (ref) SELECT r FROM unnest($1::bytea[]) AS new (r) ORDER BY r ON CONFLICT (ref) DO NOTHING
-"""
-
-LOCK_REFS = """
-SELECT ref FROM message_ref WHERE ref = ANY($1::bytea[]) ORDER BY ref FOR UPDATE
-"""
-
-OWNERS = """
-SELECT m.ref, i.chain_id FROM message_ref m JOIN interaction i ON i.id = m.interaction_id
-WHERE m.ref = ANY($1::bytea[])
-"""
-
-# Two look-ups by key and not one condition with OR, which would walk through all that is waited for.
-AWAITED = """
-WITH found AS (
-    SELECT ref, subject_key, interaction_id FROM message_awaited WHERE ref = ANY($1::bytea[])
-    UNION
-    SELECT w.ref, w.subject_key, w.interaction_id FROM unnest($2::bytea[], $3::bytea[]) AS asked (ref, subject_key)
-    JOIN message_awaited w ON w.ref = asked.ref AND w.subject_key = asked.subject_key)
-SELECT found.ref, found.subject_key, i.chain_id FROM found JOIN interaction i ON i.id = found.interaction_id
-"""
-
-LOCK_CHAINS = """
-SELECT id, first_at, merged_into FROM chain WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE
-"""
-
-LOOKS_MAX = 5
-
-
-async def claim(db: Connection, mails: Sequence[Threadable]) -> Known:
-    """All that is stored about the ids of these mails, locked until the transaction ends."""
-    own = sorted({mail.ref for mail in mails if mail.ref})
-    refs = sorted({*own, *(parent for mail in mails for parent in mail.parents)})
-    waits = sorted({wait for mail in mails for wait in mail.waits})
-    if refs:
-        await db.execute(ADD_REFS, refs)
-        await db.fetch(LOCK_REFS, refs)
-    held: dict[UUID, ChainFacts] = {}
-    for _ in range(LOOKS_MAX):
-        owners = {row["ref"]: row["chain_id"] for row in await db.fetch(OWNERS, refs)}
-        rows = await db.fetch(AWAITED, own, [ref for ref, _ in waits], [key for _, key in waits])
-        awaited = {(row["ref"], row["subject_key"]): row["chain_id"] for row in rows}
-        wanted = {*owners.values(), *awaited.values()}
-        if wanted <= held.keys():
-            break
-        rows = await db.fetch(LOCK_CHAINS, sorted(wanted - held.keys()))
-        held.update({row["id"]: ChainFacts(row["id"], row["first_at"]) for row in rows})
-    return Known(owners, awaited, {chain_id: held[chain_id] for chain_id in wanted})
-
 
 TEXTS = """
 SELECT m.ref, left(b.body_text, $2) AS text FROM message_ref m JOIN body b ON b.interaction_id = m.interaction_id
@@ -79,27 +25,106 @@ async def texts(db: Connection, refs: Sequence[bytes], chars_max: int) -> dict[b
 
 SAVE_OWNERS = """
 UPDATE message_ref SET interaction_id = new.i FROM unnest($1::bytea[], $2::uuid[]) AS new (r, i)
-WHERE message_ref.ref = new.r AND message_ref.interaction_id IS NULL
+WHERE message_ref.ref = new.r
 """
 
 SAVE_AWAITED = """
-INSERT INTO message_awaited (ref, subject_key, interaction_id)
-SELECT r, k, i FROM unnest($1::bytea[], $2::bytea[], $3::uuid[]) AS new (r, k, i)
-ORDER BY r, k ON CONFLICT (ref, subject_key) DO NOTHING
+INSERT INTO message_awaited (ref, subject_key, interaction_id, rank)
+SELECT r, k, i, a FROM unnest($1::bytea[], $2::bytea[], $3::uuid[], $4::timestamptz[]) AS new (r, k, i, a)
+ORDER BY r, k
+ON CONFLICT (ref, subject_key) DO UPDATE SET interaction_id = excluded.interaction_id, rank = excluded.rank
+WHERE excluded.rank < message_awaited.rank
 """
 
 
-async def save_refs(db: Connection, mails: Sequence[Threadable], placement: Placement) -> None:
+async def save_refs(db: Connection, placement: Placement) -> None:
     """Remembers which mail has which id, and which ids are waited for."""
-    owned: dict[bytes, UUID] = {}
-    for mail in mails:
-        if mail.ref is not None:
-            owned.setdefault(mail.ref, mail.interaction_id)
-    if owned:
-        await db.execute(SAVE_OWNERS, list(owned), list(owned.values()))
+    if placement.owned:
+        await db.execute(SAVE_OWNERS, list(placement.owned), list(placement.owned.values()))
     if placement.awaits:
         refs, keys = zip(*placement.awaits, strict=True)
-        await db.execute(SAVE_AWAITED, list(refs), list(keys), list(placement.awaits.values()))
+        ranks = [placement.ranks[wait] for wait in placement.awaits]
+        await db.execute(SAVE_AWAITED, list(refs), list(keys), list(placement.awaits.values()), ranks)
+
+
+OPEN = """
+INSERT INTO chain (id, root_id, first_at, last_at, size)
+SELECT DISTINCT ON (new.chain) new.chain, i.id, i.occurred_at, i.occurred_at, 0
+FROM unnest($1::uuid[], $2::uuid[]) AS new (member, chain) JOIN interaction i ON i.id = new.member
+ORDER BY new.chain, i.occurred_at, i.id ON CONFLICT (id) DO NOTHING
+"""
+
+SOURCES = """
+SELECT id, chain_id FROM interaction WHERE id = ANY($1::uuid[])
+"""
+
+LEAVE = """
+UPDATE interaction SET chain_id = new.chain, version = version + 1, updated_at = now()
+FROM unnest($1::uuid[], $2::uuid[]) AS new (member, chain) WHERE interaction.id = new.member
+"""
+
+# Root, span and size from the members that are there; an empty chain keeps what it had.
+RECOUNT = """
+UPDATE chain SET size = m.size, root_id = m.ids[1], first_at = m.first_at, last_at = m.last_at
+FROM unnest($1::uuid[]) AS c (id), LATERAL (
+    SELECT count(*)::int AS size, array_agg(id ORDER BY occurred_at, id) AS ids,
+           min(occurred_at) AS first_at, max(occurred_at) AS last_at
+    FROM interaction WHERE chain_id = c.id) AS m
+WHERE chain.id = c.id AND m.size > 0
+"""
+
+
+async def move(db: Connection, moved: Mapping[UUID, UUID]) -> dict[UUID, UUID]:
+    """Moves single members into other chains, made where they are new, all held; returns which chain each has left. To be
+    called before new members are added."""
+    if not moved:
+        return {}
+    members, targets = list(moved), list(moved.values())
+    left = {row["id"]: row["chain_id"] for row in await db.fetch(SOURCES, members)}
+    await db.execute(OPEN, members, targets)
+    await db.execute(LEAVE, members, targets)
+    await recount(db, [*left.values(), *targets])
+    return left
+
+
+async def recount(db: Connection, chain_ids: Sequence[UUID]) -> None:
+    """Counts the members of chains anew."""
+    await db.execute(RECOUNT, sorted(set(chain_ids)))
+
+
+RELINK = """
+UPDATE interaction SET link_rule = new.rule, link_evidence = new.evidence,
+    link_flags = array_remove(link_flags, 'provisional') || string_to_array(new.flags, ' '),
+    version = version + 1, updated_at = now()
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS new (id, rule, evidence, flags)
+WHERE interaction.id = new.id AND link_origin <> 'manual'
+"""
+
+
+async def relink(db: Connection, links: Mapping[UUID, Link]) -> None:
+    """Says why stored members are where they are now."""
+    if links:
+        rows = [(one.rule, one.evidence, " ".join(one.flags)) for one in links.values()]
+        rules, evidence, flags = (list(column) for column in zip(*rows, strict=True))
+        await db.execute(RELINK, list(links), rules, evidence, flags)
+
+
+LOOSEN = """
+UPDATE chain SET is_loose = new.is_loose FROM unnest($1::uuid[], $2::bool[]) AS new (id, is_loose) WHERE chain.id = new.id
+"""
+
+CONTINUE = """
+UPDATE chain SET continues_id = new.earlier FROM unnest($1::uuid[], $2::uuid[]) AS new (id, earlier)
+WHERE chain.id = new.id AND chain.continues_id IS NULL
+"""
+
+
+async def describe(db: Connection, placement: Placement) -> None:
+    """Says which chains are loose now, and which come after others."""
+    if placement.loose:
+        await db.execute(LOOSEN, list(placement.loose), list(placement.loose.values()))
+    if placement.continues:
+        await db.execute(CONTINUE, list(placement.continues), list(placement.continues.values()))
 
 
 EXTEND = """

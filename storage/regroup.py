@@ -2,12 +2,15 @@
 
 Both chains are held in the order of their ids before anything is read. A merged chain leaves a redirect, as after a merge
 by rule; a member that is split off gets a chain of its own, and answers to it follow it there.
+
+What a person decides holds against every rule: mails get a pin, the chain in which they were put or left, and pins that were
+taken apart are never brought together by a later mail (`interactions.chains`). Both chains are loose from then on.
 """
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from storage import chains
+from storage import chains, threads
 from storage.database import Connection
 
 MEMBERS = """
@@ -45,18 +48,28 @@ LEAD_BACK = """
 UPDATE chain SET merged_into = $2 WHERE id = ANY($1::uuid[]) AND merged_into = $3
 """
 
-# Root, span and size from the members that are there; an empty chain keeps what it had.
-RECOUNT = """
-UPDATE chain SET size = m.size, root_id = m.ids[1], first_at = m.first_at, last_at = m.last_at
-FROM unnest($1::uuid[]) AS c (id), LATERAL (
-    SELECT count(*)::int AS size, array_agg(id ORDER BY occurred_at, id) AS ids,
-           min(occurred_at) AS first_at, max(occurred_at) AS last_at
-    FROM interaction WHERE chain_id = c.id) AS m
-WHERE chain.id = c.id AND m.size > 0
-"""
-
 SET_SUBJECT = """
 UPDATE chain SET subject_id = $2 WHERE id = $1
+"""
+
+
+# What was taken apart from any of these pins before stays apart from the new one.
+INHERIT_APART = """
+WITH others AS (SELECT other FROM chain_apart WHERE one = ANY($1::uuid[]) AND other <> ALL($1::uuid[]) AND other <> $2)
+INSERT INTO chain_apart (one, other) SELECT $2, other FROM others UNION SELECT other, $2 FROM others
+ON CONFLICT (one, other) DO NOTHING
+"""
+
+TAKE_APART = """
+INSERT INTO chain_apart (one, other) VALUES ($1, $2), ($2, $1) ON CONFLICT (one, other) DO NOTHING
+"""
+
+LET_MEET = """
+DELETE FROM chain_apart WHERE one = ANY($1::uuid[]) AND other = ANY($1::uuid[])
+"""
+
+LOOSEN = """
+UPDATE chain SET is_loose = true WHERE id = ANY($1::uuid[])
 """
 
 
@@ -85,10 +98,27 @@ async def mark_manual(db: Connection, member_ids: Sequence[UUID]) -> None:
     await db.execute(MARK_MANUAL, list(member_ids))
 
 
+async def pin_together(db: Connection, chain_id: UUID) -> None:
+    """Keeps all members of a chain together, whatever they were before."""
+    pins = [*await threads.pin(db, await members(db, chain_id), chain_id), chain_id]
+    await db.execute(LET_MEET, pins)
+    await db.execute(INHERIT_APART, pins, chain_id)
+    await db.execute(LOOSEN, [chain_id])
+
+
+async def pin_apart(db: Connection, one: UUID, other: UUID) -> None:
+    """Keeps the members of each of two chains together, and away from those of the other."""
+    for chain_id in (one, other):
+        pins = await threads.pin(db, await members(db, chain_id), chain_id)
+        await db.execute(INHERIT_APART, pins, chain_id)
+    await db.execute(TAKE_APART, one, other)
+    await db.execute(LOOSEN, [one, other])
+
+
 async def move(db: Connection, member_ids: Sequence[UUID], source: UUID, target: UUID) -> None:
     """Moves members from one chain to another, both held, and counts both anew."""
     await db.execute(MOVE, list(member_ids), target)
-    await db.execute(RECOUNT, [source, target])
+    await chains.recount(db, [source, target])
 
 
 async def reopen(db: Connection, chain_id: UUID, merged_into: UUID) -> bool:

@@ -8,8 +8,9 @@ from uuid import UUID
 from interactions.addresses import email_key
 from interactions.admission import OurSide
 from interactions.never_log import NeverLog
-from interactions.records import Key
+from interactions.records import AddressKind, Key
 from interactions.rules import Rule
+from interactions.threads import House
 from storage import people
 from storage.database import Connection
 
@@ -37,10 +38,17 @@ class IntakeSettings:
     own: frozenset[Key] = frozenset()
     auth_servers: frozenset[str] = frozenset()
     unproved_claims: bool = False
+    strangers_apart: bool = False
+    signing_key: bytes = b""
     never_log: NeverLog = field(default_factory=NeverLog)
     rules: tuple[Rule, ...] = ()
     erasure_key: bytes = field(default=b"", repr=False)
     review_flags: bool = True
+
+    def house(self, ours: OurSide) -> House:
+        """Who we are, for threading."""
+        own = {key.value for key in self.own if key.kind is AddressKind.EMAIL}
+        return House(frozenset(own | ours.users.keys()), self.signing_key, self.strangers_apart)
 
     def source(self, name: str) -> SourceSettings:
         return self.sources.get(name) or SourceSettings(name)

@@ -78,14 +78,16 @@ class Desk:
             new += await self.admit_events(db, lease.name, batch.arrivals, now)
             if batch.checkpoint is not None:
                 await checkpoints.save(db, lease.source_id, batch.checkpoint.key, batch.checkpoint.state)
-            if len(batch.arrivals) > len(came):  # events of a telephone system
-                await sources.mark_success(db, [lease.name])
             return new
 
         if after is not None:
             await asyncio.wait([after])
             after.result()
         new = await self._database.in_transaction(work)
+        if len(batch.arrivals) > len(came):  # events of a telephone system
+            # Apart: whoever is fenced holds the row of the source, and two that do would wait for each other.
+            async with self._database.connection() as db:
+                await sources.mark_success(db, [lease.name])
         known = len(batch.arrivals) - len(unwanted) + len(batch.again) - len(unread) - new
         return Accepted(new, known, len(unread))
 

@@ -4,23 +4,23 @@ The rows of a batch are locked in one order: origins, then message ids, chains, 
 found by its origin; only its place on the server is new.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
 
 from daemon import attention
-from daemon.intake import meetings
+from daemon.intake import meetings, placing
 from daemon.intake.answers import beside_their_parents
 from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.ruling import ruled
-from interactions.admission import ReadMail, decide_mail, mail_participants, threadable
+from interactions.admission import ReadMail, decide_mail, mail_participants
 from interactions.arrivals import MailArrived, head_digest
-from interactions.chains import Placement, place
+from interactions.chains import Placement
 from interactions.guards import flags_of
 from interactions.records import Interaction, JsonValue
-from storage import addresses, chains, feed, guards, locations, origins, quarantine, records
+from storage import addresses, feed, guards, locations, origins, quarantine, records
 from storage.database import Connection
 
 
@@ -50,8 +50,7 @@ async def admit(db: Connection, batch: MailBatch, settings: IntakeSettings, now:
     ids = await origins.claim(db, "mail", {key: read.interaction_id for key, read in first.items()})
     new = [read for key, read in first.items() if ids[key] == read.interaction_id]
     fresh = await _still_unwritten(db, new)
-    if fresh:
-        await _write(db, batch.source, fresh, settings, now)
+    await _write(db, batch, fresh, ids, settings, now)
     await _locate(db, batch, ids)
     return len(fresh)
 
@@ -63,42 +62,49 @@ async def _still_unwritten(db: Connection, mails: Sequence[ReadMail]) -> list[Re
 
 
 async def _write(
-    db: Connection, source: str, mails: Sequence[ReadMail], settings: IntakeSettings, now: datetime
+    db: Connection,
+    batch: MailBatch,
+    mails: Sequence[ReadMail],
+    ids: Mapping[bytes, UUID],
+    settings: IntakeSettings,
+    now: datetime,
 ) -> None:
-    threads = [threadable(read) for read in mails]
-    known_ids = await chains.claim(db, threads)
+    if not mails and not any(read.arrival.thread_id for read in batch.mails):
+        return
+    ours = await our_side(db, settings, batch.source, now)
+    threads, echoes = placing.facts_of(mails, batch.mails, ids, settings.house(ours))
+    placement = await placing.decide(db, threads, echoes)
     mails = await beside_their_parents(db, mails, threads)
     keys = {p.key for read in mails for p in mail_participants(read.mail) if p.key}
     known = await addresses.claim(db, keys)
-    ours = await our_side(db, settings, source, now)
 
-    placement = place(threads, known_ids)
     decided = [_placed(decide_mail(read, known, ours, now), read.arrival.raw, placement) for read in mails]
 
     decided, on_control = ruled(decided, settings, ours, now)
-    await chains.extend(db, decided)
-    await chains.merge(db, placement.merged)
+    changes = await placing.write(db, placement, threads, decided)
     await records.add_all(db, decided, known)
-    await chains.save_refs(db, threads, placement)
-    await meetings.admit(db, source, mails, decided, now)
-    flagged = await _flag(db, decided)
+    await meetings.admit(db, batch.source, mails, decided, now)
+    flagged = await _flag(db, decided, placement)
     await attention.hold(db, on_control)
     await attention.wake(db, decided)
-    changes = [feed.Change("interaction.created", one.id) for one in decided]
-    changes += [feed.Change("chain.merged", gone, {"into": str(to)}) for gone, to in placement.merged.items()]
+    changes = [feed.Change("interaction.created", one.id) for one in decided] + changes
     changes += [feed.Change("interaction.updated", one) for one in flagged]
     await feed.add(db, changes)
 
 
 def _placed(decided: Interaction, raw: bytes, placement: Placement) -> Interaction:
-    link = replace(placement.link_of[decided.id], flags=decided.link.flags)
+    link = placement.link_of[decided.id]
+    link = replace(link, flags=(*decided.link.flags, *link.flags))
     return replace(decided, chain_id=placement.chain_of[decided.id], link=link, raw_sha256=sha256(raw).digest())
 
 
-async def _flag(db: Connection, new: Sequence[Interaction]) -> list[UUID]:
-    """Finds the flags of all members of the chains that have grown; returns who had other ones before."""
+async def _flag(db: Connection, new: Sequence[Interaction], placement: Placement) -> list[UUID]:
+    """Finds the flags of all members of the chains that have grown or parted; returns who had other ones before."""
     changed: dict[UUID, tuple[str, ...]] = {}
-    for members in await guards.members(db, sorted({one.chain_id for one in new})):
+    touched = (
+        {one.chain_id for one in new} | {*placement.moved.values(), *placement.merged.values()} | {*placement.loose}
+    )
+    for members in await guards.members(db, sorted(touched)):
         held = {member.id: member.flags for member in members}
         changed.update({one: flags for one, flags in flags_of(members).items() if flags != held[one]})
     await guards.set_flags(db, changed)

@@ -22,11 +22,12 @@ from interactions.admission import (
     threadable,
 )
 from interactions.arrivals import Location, MailArrived
-from interactions.chains import REFERENCES_MAX, new_chain_id, ref_of, subject_key_of
+from interactions.chains import new_chain_id
 from interactions.contacts import Employment
 from interactions.mime import ParsedMail, parse
 from interactions.mime_reports import Report
 from interactions.records import Direction, Importance, Interaction, Kind, Participant, Role
+from interactions.threads import REFERENCES_MAX, ref_of, subject_key_of
 from tests.fakes.ourselves import ANNA, BORIS, CLARA, KNOWN, NOW, OURS, SHOP, customer, key_of, own
 
 

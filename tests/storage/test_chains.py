@@ -1,4 +1,4 @@
-"""Chains: what a batch finds and locks, how chains grow and merge, and which open chain a party has."""
+"""Chains: how they grow, merge and are taken apart, and which open chain a party has."""
 
 import asyncio
 from datetime import timedelta
@@ -6,27 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from interactions.chains import Placement, Threadable
-from interactions.records import Kind
+from interactions.chains import Placement
+from interactions.records import Kind, Link
 from storage import chains
 from storage.database import Connection, Database
 from tests.fakes.postgres import until_waiting
 from tests.fakes.rows import START, contact, ids, interaction, key, write
-
-
-def ref(name: str) -> bytes:
-    return name.encode().ljust(16, b".")
-
-
-def mail(n: int, own: str | None, *parents: str, topic: bytes = b"topic...") -> Threadable:
-    """Interaction `n` as threading sees it."""
-    return Threadable(
-        ids(n)[0], START + timedelta(minutes=n), ref(own) if own else None, tuple(map(ref, parents)), 1, topic
-    )
-
-
-def placement(awaits: dict[tuple[bytes, bytes], object] | None = None) -> Placement:
-    return Placement({}, {}, frozenset(), {}, awaits or {})  # type: ignore[arg-type]
 
 
 async def facts(db: Connection, n: int) -> tuple[object, ...]:
@@ -35,88 +20,6 @@ async def facts(db: Connection, n: int) -> tuple[object, ...]:
     assert row is not None
     minutes = [(row[name] - START) // timedelta(minutes=1) for name in ("first_at", "last_at")]
     return (row["root_id"], *minutes, row["size"])
-
-
-async def test_ids_lead_to_the_chains_of_the_mails_that_have_them(database: Database) -> None:
-    async def work(db: Connection) -> chains.Known:
-        await write(db, interaction(1), interaction(2))
-        await chains.claim(db, [mail(1, "a"), mail(2, "b")])
-        await chains.save_refs(db, [mail(1, "a"), mail(2, "b"), mail(2, None)], placement())
-        return await chains.claim(db, [mail(3, "c", "b", "a", "nobody's")])
-
-    known = await database.in_transaction(work)
-
-    assert known.owners == {ref("a"): ids(1)[1], ref("b"): ids(2)[1]}
-    assert known.awaited == {}
-    assert known.chains[ids(1)[1]].first_at == START + timedelta(minutes=1)
-
-
-async def test_who_waits_for_an_id_is_found_by_it_and_by_the_same_topic_only(database: Database) -> None:
-    async def work(db: Connection) -> list[dict[tuple[bytes, bytes], object]]:
-        await write(db, interaction(1))
-        await chains.save_refs(db, [], placement({(ref("lost"), b"topic..."): ids(1)[0]}))
-        asked = [mail(2, "lost"), mail(2, "x", "lost"), mail(2, "x", "lost", topic=b"other..."), mail(2, "x")]
-        return [dict((await chains.claim(db, [one])).awaited) for one in asked]
-
-    came, same_topic, other_topic, nothing = await database.in_transaction(work)
-
-    found = {(ref("lost"), b"topic..."): ids(1)[1]}
-    assert (came, same_topic) == (found, found)
-    assert (other_topic, nothing) == ({}, {})
-
-
-async def test_an_id_that_two_mails_have_stays_with_the_first(database: Database) -> None:
-    async def work(db: Connection) -> object:
-        await write(db, interaction(1), interaction(2))
-        await chains.claim(db, [mail(1, "a")])
-        await chains.save_refs(db, [mail(1, "a")], placement())
-        await chains.save_refs(db, [mail(2, "a")], placement())
-        return (await chains.claim(db, [mail(3, None, "a")])).owners
-
-    assert await database.in_transaction(work) == {ref("a"): ids(1)[1]}
-
-
-async def test_batches_that_share_ids_in_any_order_go_one_after_the_other(database: Database) -> None:
-    inside = 0
-
-    async def work(db: Connection, names: list[str]) -> None:
-        nonlocal inside
-        await chains.claim(db, [mail(n, name) for n, name in enumerate(names)])
-        inside += 1
-        assert inside == 1
-        await asyncio.sleep(0.01)
-        inside -= 1
-
-    names = [str(n) for n in range(50)]
-    await asyncio.gather(
-        database.in_transaction(lambda db: work(db, names), tries=1),
-        database.in_transaction(lambda db: work(db, names[::-1]), tries=1),
-        database.in_transaction(lambda db: work(db, names[25:]), tries=1),
-    )
-
-
-async def test_a_chain_merged_while_a_batch_waited_for_it_is_looked_up_again(database: Database) -> None:
-    async with database.connection() as db:
-        await write(db, interaction(1), interaction(2))
-        await chains.claim(db, [mail(2, "b")])
-        await chains.save_refs(db, [mail(2, "b")], placement())
-
-    async def reply(db: Connection) -> chains.Known:
-        return await chains.claim(db, [mail(3, "c", "b")])
-
-    async with database.connection() as db:
-        merging = db.transaction()
-        await merging.start()
-        await db.execute("SELECT 1 FROM chain FOR UPDATE")
-        other = asyncio.create_task(database.in_transaction(reply))
-        await until_waiting(database)
-        await chains.merge(db, {ids(2)[1]: ids(1)[1]})
-        await merging.commit()
-
-        known = await other
-
-    assert known.owners == {ref("b"): ids(1)[1]}
-    assert known.chains.keys() == {ids(1)[1]}
 
 
 async def test_a_chain_grows_at_both_ends_and_its_earliest_member_is_its_root(database: Database) -> None:
@@ -169,6 +72,42 @@ async def test_who_adds_a_member_waits_for_a_merge_and_follows_it(database: Data
 
         assert await held == ids(1)[1]
         assert await chains.hold(db, uuid4()) is None
+
+
+async def test_members_that_leave_go_where_they_belong_and_both_chains_count_anew(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, interaction(1), interaction(2, chain=1), interaction(3, chain=1), interaction(9))
+
+        left = await chains.move(db, {ids(1)[0]: ids(7)[1], ids(2)[0]: ids(9)[1]})
+
+        assert left == {ids(1)[0]: ids(1)[1], ids(2)[0]: ids(1)[1]}
+        assert await facts(db, 1) == (ids(3)[0], 3, 3, 1)
+        assert await facts(db, 7) == (ids(1)[0], 1, 1, 1)
+        assert await facts(db, 9) == (ids(2)[0], 2, 9, 2)
+        assert await chains.move(db, {}) == {}
+
+
+async def test_a_new_reason_replaces_the_guess_and_leaves_what_a_person_said(database: Database) -> None:
+    guess = Link("subject_guess", "x", ("claims", "provisional"))
+    async with database.connection() as db:
+        await write(db, interaction(1, link=guess), interaction(2, link=Link("manual", origin="manual")))
+
+        await chains.relink(db, {ids(n)[0]: Link("in_reply_to", "id") for n in (1, 2)})
+        await chains.relink(db, {})
+
+        rows = await db.fetch("SELECT link_rule, link_evidence, link_flags FROM interaction ORDER BY id")
+    assert [tuple(row) for row in rows] == [("in_reply_to", "id", ["claims"]), ("manual", "", [])]
+
+
+async def test_a_chain_says_whether_it_is_loose_and_what_it_comes_after(database: Database) -> None:
+    said = Placement({}, {}, frozenset(), {}, {}, loose={ids(2)[1]: True}, continues={ids(2)[1]: ids(1)[1]})
+    async with database.connection() as db:
+        await write(db, interaction(1), interaction(2))
+
+        await chains.describe(db, said)
+
+        rows = await db.fetch("SELECT is_loose, continues_id FROM chain ORDER BY first_at")
+    assert [tuple(row) for row in rows] == [(False, None), (True, ids(1)[1])]
 
 
 async def test_a_changed_time_moves_root_and_span_of_the_chain(database: Database) -> None:
