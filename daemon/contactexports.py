@@ -11,8 +11,6 @@ left out of cells, which could not be read back with them. In CSV a contact with
 formula comes back under the name with the apostrophe.
 """
 
-import csv
-import io
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import datetime
@@ -20,6 +18,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from daemon.contacts import present_partner
+from daemon.sheets import csv_of, plain
 from interactions.contacts import Contact, ContactKind, Coordinate
 from interactions.records import AddressKind
 from interactions.vcards import written
@@ -33,8 +32,6 @@ COLUMNS = (
     "responsible", "comment",
 )  # fmt: skip
 ROWS_AT_ONCE = 500
-BYTE_ORDER_MARK = "\ufeff"  # by which Excel knows UTF-8
-_FORMULA = re.compile(r"[=+\-@\t\r]")
 _SEPARATORS = re.compile(r"[,;|\n]")
 
 
@@ -83,11 +80,6 @@ def row_of(serving: Serving, users: Mapping[UUID, str], guard: Callable[[str], s
     ]
 
 
-def plain(text: str) -> str:
-    """A cell of CSV that no spreadsheet takes for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
 def email_cell(address: Coordinate, guard: Callable[[str], str]) -> str:
     """An e-mail with its label."""
     if not address.label:
@@ -106,9 +98,7 @@ def phone_cell(address: Coordinate) -> str:
 
 def as_csv(some: Iterable[Serving], users: Mapping[UUID, str]) -> bytes:
     """A list for spreadsheets, and for programs."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=";").writerows([COLUMNS, *(row_of(one, users, plain) for one in some)])
-    return (BYTE_ORDER_MARK + text.getvalue()).encode()
+    return csv_of(COLUMNS, (row_of(one, users, plain) for one in some))
 
 
 def as_workbook(some: Iterable[Serving], users: Mapping[UUID, str]) -> bytes:

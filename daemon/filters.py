@@ -1,7 +1,7 @@
 """The filters of lists as they stand in a URL: the same names for the API and the pages.
 
     type (several)  direction  status  responsible  author  contact  partner  chain  subject  department  source
-    since  until  q  importance  call_result  tag  has=attachment  unmatched=1  ambiguous=1  number  external_ref
+    since  until  q  importance  call_result  tag  has=attachment  unmatched=1  ambiguous=1  tree=1  number  external_ref
     order=newest|oldest  cursor  limit
 
 `read_filter` reports all that is wrong at once, with the name of the parameter. Unknown names are mistakes: a filter
@@ -41,7 +41,7 @@ _CHOICES = {
     "importance": ("importance", tuple(Importance)),
     "call_result": ("call_result", tuple(RESULTS)),
 }
-_SWITCHES = ("unmatched", "ambiguous")
+_SWITCHES = ("unmatched", "ambiguous", "tree")
 NAMES = frozenset(
     {*_IDS, *_TEXTS, *_CHOICES, *_SWITCHES, "type", "since", "until", "q", "has", "number", "order", "cursor", "limit"}
 )

@@ -100,6 +100,7 @@ class InteractionView:
     reply_text: str | None = None
     on_control: Control | None = None
     is_closed: bool = False
+    department: Named | None = None  # of the responsible
 
     @property
     def contact(self) -> ContactView | None:

@@ -44,6 +44,7 @@ class Filter:
     ambiguous: bool = False
     external_ref: str | None = None
     number: int | None = None
+    tree: bool = False
     oldest_first: bool = False
     after: tuple[datetime, UUID] | None = None
     limit: int = 50
@@ -63,7 +64,8 @@ _PIECES: Mapping[str, str] = {
     "partner_id": "i.id IN (SELECT p.interaction_id FROM participant p WHERE p.partner_id = $)",
     "chain_id": "i.chain_id = $",
     "subject_id": "c.subject_id = $",
-    "department_id": "i.department_id = $",
+    "department_id": """(i.department_id = $ OR i.department_id IS NULL
+        AND i.responsible_id IN (SELECT r.id FROM contact r WHERE r.department_id = $))""",
     "source": "i.source = $",
     "since": "i.occurred_at >= $",
     "until": "i.occurred_at < $",
@@ -75,6 +77,14 @@ _PIECES: Mapping[str, str] = {
     "words": "i.id IN (SELECT s.interaction_id FROM search_index s "
     "WHERE s.document @@ websearch_to_tsquery('russian', $))",
     "prefixes": "i.id IN (SELECT s.interaction_id FROM search_index s WHERE s.document @@ $::tsquery)",
+}
+# Of a partner with all who served it at the time.
+_TREE: Mapping[str, str] = {
+    "contact_id": """i.id IN (
+        SELECT p.interaction_id FROM participant p JOIN address a ON a.id = p.address_id
+        WHERE a.contact_id = $ AND p.contact_id IS NULL AND p.decided IS NULL
+        UNION ALL SELECT p.interaction_id FROM participant p WHERE p.contact_id = $
+        UNION ALL SELECT p.interaction_id FROM participant p WHERE p.partner_id = $)""",
 }
 # What may not be read is found by the words of its header only. The index is asked for the whole query, and for that part
 # of it which must be there; a query without such a part (only words that must not be there) finds none of it.
@@ -116,7 +126,7 @@ def page_statement(wanted: Filter, access: Access = EVERYTHING) -> tuple[str, li
     if wanted.query is not None:
         values["words"] = wanted.query.words or None
         values["prefixes"] = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) or None
-    readable = _READABLE if access.closed else {}
+    readable = {**(_READABLE if access.closed else {}), **(_TREE if wanted.tree else {})}
     for name, piece in _PIECES.items():
         if values[name] is not None:
             arguments.append(values[name])
@@ -164,13 +174,14 @@ async def counts(db: Connection, access: Access = EVERYTHING) -> dict[str, int]:
 ROWS = """
 SELECT i.*, au.name AS author_name, re.name AS responsible_name, rb.name AS reviewer_name, s.type AS source_type,
     c.root_id, c.size AS chain_size, root.topic AS root_topic, su.kind AS subject_kind, su.id AS subject_id,
-    su.title AS subject_title
+    su.title AS subject_title, de.id AS shown_department_id, de.name AS department_name
 FROM interaction i JOIN chain c ON c.id = i.chain_id
 LEFT JOIN interaction root ON root.id = c.root_id
 LEFT JOIN subject su ON su.id = c.subject_id
 LEFT JOIN contact au ON au.id = i.author_id
 LEFT JOIN contact re ON re.id = i.responsible_id
 LEFT JOIN contact rb ON rb.id = i.reviewed_by
+LEFT JOIN department de ON de.id = coalesce(i.department_id, re.department_id)
 LEFT JOIN source s ON s.name = i.source
 WHERE i.id = ANY($1::uuid[]) AND i.deleted_at IS NULL
 """
@@ -296,6 +307,7 @@ def _view(
         source=Named(row["id"], row["source"]) if row["source"] else None, source_type=row["source_type"],
         author=_named(row["author_id"], row["author_name"]),
         responsible=_named(row["responsible_id"], row["responsible_name"]),
+        department=_named(row["shown_department_id"], row["department_name"]),
         reviewed=row["reviewed"], reviewed_at=row["reviewed_at"],
         reviewed_by=_named(row["reviewed_by"], row["reviewer_name"]), review_after=row["review_after"],
         tags=tuple(row["tags"]), extra=row["extra"], block=row["block"], chain_id=row["chain_id"],

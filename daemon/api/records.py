@@ -5,6 +5,7 @@ PATCH /interactions/{id}      a merge patch; with If-Match only the version that
 PUT …/by-ref/{external_ref}   creates or updates: a program's own records
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -12,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from daemon import subjects
+from daemon import listexports, subjects
 from daemon.access import access_of, need_chain, need_whole
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
@@ -34,30 +35,22 @@ from storage.subjects import find as find_subject
 
 router = APIRouter(tags=["interactions"])
 FULL_LIMIT_MAX = 20
+SHEET_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}
 
 
 @router.get("/interactions", openapi_extra={"parameters": described()})
-async def list_interactions(request: Request) -> JSONResponse:
-    """A page of the list. `full=1` brings long texts, at most 20 at a time."""
+async def list_interactions(request: Request) -> Response:
+    """A page of the list. `full=1` brings long texts, at most 20 at a time; `format=csv` or `xlsx` all of it as a sheet."""
     serving = serving_of(request)
     full = request.query_params.get("full") in ("1", "true")
-    try:
-        wanted = read_filter(
-            request.query_params.multi_items(),
-            serving.settings.default_region,
-            others=("full", "format"),
-            limit_max=FULL_LIMIT_MAX if full else LIMIT_MAX,
-        )
-    except WrongFilter as error:
-        raise Problem("invalid", f"These filters can't be used: {error}.", errors=error.errors) from None
-    if request.query_params.get("format", "json") != "json":
-        raise Problem("invalid", "Only format=json is built yet.", errors=[("format", "must be json")])
-    shown = shown_kinds(serving.settings.features)
-    types = tuple(kind for kind in shown if not wanted.types or kind in wanted.types)
-    if not types:
+    form = request.query_params.get("format", "json")
+    if form != "json" and form not in listexports.TYPES:
+        raise Problem("invalid", "There is no such format.", errors=[("format", "must be json, csv or xlsx")])
+    wanted = _wanted(request, FULL_LIMIT_MAX if full else LIMIT_MAX)
+    if form != "json":
+        return await _sheet(request, wanted, form)
+    if wanted is None:
         return JSONResponse({"items": [], "next": None})
-    if wanted.types or len(types) < len(Kind):
-        wanted = replace(wanted, types=types)
     async with serving.database.connection() as db:
         seen_by = await access_of(db, serving, viewer_of(request))
         found = await lists.page(db, replace(wanted, limit=wanted.limit + 1), seen_by)
@@ -65,6 +58,38 @@ async def list_interactions(request: Request) -> JSONResponse:
         if full:
             found = await lists.views(db, [one.id for one in found], seen_by, bodies=True)
     return JSONResponse(lines_json(found, serving.public_url, more=more, full=full))
+
+
+def _wanted(request: Request, limit_max: int) -> lists.Filter | None:
+    """The filter of a request, for the types that are switched on; None where none of the wanted ones is."""
+    serving = serving_of(request)
+    try:
+        wanted = read_filter(
+            request.query_params.multi_items(),
+            serving.settings.default_region,
+            others=("full", "format"),
+            limit_max=limit_max,
+        )
+    except WrongFilter as error:
+        raise Problem("invalid", f"These filters can't be used: {error}.", errors=error.errors) from None
+    shown = shown_kinds(serving.settings.features)
+    types = tuple(kind for kind in shown if not wanted.types or kind in wanted.types)
+    if not types:
+        return None
+    return replace(wanted, types=types) if wanted.types or len(types) < len(Kind) else wanted
+
+
+async def _sheet(request: Request, wanted: lists.Filter | None, form: str) -> Response:
+    serving = serving_of(request)
+    async with serving.database.connection() as db:
+        seen_by = await access_of(db, serving, viewer_of(request))
+        try:
+            found = await listexports.found(db, wanted, seen_by) if wanted is not None else []
+        except listexports.TooMany as error:
+            raise Problem("too_large", str(error)) from None
+    content = await asyncio.to_thread(listexports.sheet, found, form, serving.public_url)
+    headers = {**SHEET_HEADERS, "Content-Disposition": f'attachment; filename="interactions.{form}"'}
+    return Response(content, 200, headers, listexports.TYPES[form])
 
 
 @router.post("/interactions", status_code=201)

@@ -97,7 +97,7 @@ def interaction_json(
         "importance": one.importance,
         "author": named_json(one.author),
         "responsible": named_json(one.responsible),
-        "department": None,
+        "department": named_json(one.department),
         "contact": contact_brief(contact),
         "partner": named_json(contact.partner) if contact else None,
         "tags": list(one.tags),

@@ -71,7 +71,7 @@ def test_a_filter_is_read(query: str, expected: Filter) -> None:
         "importance=urgent", "call_result=lost", "has=file", "unmatched=yes", "order=random", "number=0", "number=-1",
         "number=1e3", f"number={2**63}", "number=٣", "limit=0", "limit=201", "limit=x", "since=yesterday",
         "since=2026-13-01", "until=9999-12-31T23:59:59-14:00", "since=0001-01-01T00:00:00%2B14:00", "cursor=x",
-        "q=%00", "tag=%00", "source=" + "x" * 501, "statuss=reviewed", "statuss=", "tree=1", "subject_kind=deal",
+        "q=%00", "tag=%00", "source=" + "x" * 501, "statuss=reviewed", "statuss=", "tree=yes", "subject_kind=deal",
     ],
 )  # fmt: skip
 def test_what_can_not_be_used_is_told_by_its_name(query: str) -> None:

@@ -1,0 +1,83 @@
+"""A list of interactions as a sheet: one row each, with the names that people know, in the order of the list."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from daemon.sheets import csv_of, plain
+from interactions.access import Access
+from interactions.views import InteractionView
+from interactions.workbooks import write_workbook
+from storage import lists
+from storage.database import Connection
+from storage.lists import Filter
+
+ROWS_MAX = 100_000
+ROWS_AT_ONCE = 500
+COLUMNS = (
+    "number", "occurred_at", "type", "direction", "topic", "party", "address", "contact", "partner", "responsible",
+    "department", "author", "subject", "importance", "reviewed", "review_after", "tags", "source", "result",
+    "talk_seconds", "description", "comment", "external_ref", "chain", "id", "url",
+)  # fmt: skip
+TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+class TooMany(Exception):
+    """More rows than a sheet is made of; the message says what to do."""
+
+
+async def found(db: Connection, wanted: Filter, access: Access) -> list[InteractionView]:
+    """All that a filter finds. Raises TooMany."""
+    some: list[InteractionView] = []
+    wanted = replace(wanted, limit=ROWS_AT_ONCE)
+    while page := await lists.page(db, wanted, access):
+        some += page
+        if len(some) > ROWS_MAX:
+            raise TooMany(
+                f"These are more than {ROWS_MAX} interactions; narrow the list, for instance with since and until."
+            )
+        wanted = replace(wanted, after=(page[-1].occurred_at, page[-1].id))
+    return some
+
+
+def sheet(some: Sequence[InteractionView], form: str, public_url: str) -> bytes:
+    """The file. To be called away from the loop."""
+    if form == "xlsx":
+        return write_workbook(COLUMNS, (row_of(one, public_url, str) for one in some), "interactions")
+    return csv_of(COLUMNS, (row_of(one, public_url, plain) for one in some))
+
+
+def row_of(one: InteractionView, public_url: str, guard: Callable[[str], str]) -> list[str]:
+    """The cells of an interaction, in the order of `COLUMNS`. `guard` sees what a person has written freely."""
+    party, contact = one.party, one.contact
+    partner = contact.partner if contact else None
+    return [
+        str(one.number),
+        one.occurred_at.isoformat().replace("+00:00", "Z"),
+        one.kind,
+        one.direction or "",
+        guard(one.topic),
+        guard(party.display_name) if party else "",
+        party.key or guard(party.address) if party else "",
+        guard(contact.name) if contact else "",
+        guard(partner.name) if partner else "",
+        guard(one.responsible.name) if one.responsible else "",
+        guard(one.department.name) if one.department else "",
+        guard(one.author.name) if one.author else "",
+        guard(one.subject[2] if one.subject else one.root_topic),
+        one.importance,
+        "yes" if one.reviewed else "no",
+        one.review_after.isoformat().replace("+00:00", "Z") if one.review_after else "",
+        guard(", ".join(one.tags)),
+        one.source.name if one.source else "",
+        str(one.block.get("result") or one.block.get("state") or ""),
+        str(one.block.get("talk_seconds") or ""),
+        guard(one.description),
+        guard(one.comment or ""),
+        guard(one.external_ref or ""),
+        str(one.chain_id),
+        str(one.id),
+        f"{public_url}/interactions/{one.id}",
+    ]
