@@ -101,9 +101,13 @@ class Sure(IntEnum):
 
 def may_begin(lines: Sequence[str]) -> list[bool]:
     """A quick look: for each line, whether it is worth asking the others about it."""
-    ends = [line[-40:].rstrip(" \t\r*_").casefold().endswith(_ENDS) for line in lines]
-    ends += [False] * JOINED_MAX
-    return [any(ends[n : n + JOINED_MAX]) or ":" in line[:40] or "：" in line[:40] for n, line in enumerate(lines)]
+    tails = "\n".join([line[-40:] for line in lines]).casefold().split("\n")
+    begins = [":" in line[:40] or "：" in line[:40] for line in lines]
+    for n, tail in enumerate(tails):
+        if tail.rstrip(" \t\r*_").endswith(_ENDS):
+            first = max(n - JOINED_MAX + 1, 0)
+            begins[first : n + 1] = [True] * (n + 1 - first)
+    return begins
 
 
 def attribution(lines: Sequence[str], n: int) -> tuple[int, Sure]:

@@ -195,9 +195,14 @@ def _tree(raw: bytes, header_bytes: int, is_brief: bool = False) -> Tree:
 
 
 def _words(raw: bytes) -> int:
-    """How many encoded words there could be, at most. One sign is counted ten times as fast as two."""
-    signs = raw.count(b"?")
-    return signs if signs <= NATIVE_WORDS_MAX else raw.count(b"=?")
+    """How many encoded words there could be, at most. A single sign that is rare is found ten times as fast as two."""
+    count, at = 0, raw.find(b"?")
+    while at >= 0:
+        count += 1
+        if count > NATIVE_WORDS_MAX:
+            return raw.count(b"=?")
+        at = raw.find(b"?", at + 1)
+    return count
 
 
 def _native(root: fast_mail_parser.PyMimePart, raw: bytes) -> Tree | None:

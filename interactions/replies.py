@@ -122,7 +122,7 @@ def _unquoted(lines: Sequence[str]) -> tuple[list[str], bool, int]:
     begins = may_begin(lines)
     kept: list[str] = []
     looks = 0
-    is_found = any(line.lstrip().startswith(">") for line in lines)
+    is_found = any(">" in line and line.lstrip().startswith(">") for line in lines)
     n = 0
     while n < len(lines):
         line = lines[n]
@@ -168,9 +168,10 @@ def _may_be_quoted(line: str) -> bool:
 
 def _which_are_quoted(lines: Sequence[str]) -> list[bool]:
     """A line between `>` and `<` is framed, not quoted, unless it stands among quoted ones."""
-    quoted: list[bool] = []
-    for line in lines:
-        quoted.append(_may_be_quoted(line) and (not _FRAMED.search(line[-20:]) or bool(quoted and quoted[-1])))
+    quoted = [_may_be_quoted(line) for line in lines]
+    for n, line in enumerate(lines):
+        if quoted[n] and line.rstrip().endswith("<"):
+            quoted[n] = n > 0 and quoted[n - 1]
     return quoted
 
 
@@ -272,8 +273,12 @@ class _Known:
     def answers_in(self, quote: Sequence[str]) -> list[str]:
         """What was written into an unmarked quote: the lines from its first known one on that are unknown, if most of
         it is known."""
-        filled = [line for line in quote if len(_letters(line)) >= KNOWN_LETTERS_MIN and not _is_quoted(line)]
-        filled = [line for line in filled if not _LINK_ALONE.fullmatch(line[:CHARS_OF_LINK_MAX])]  # hosts rewrite them
+        filled = [line for line in quote if len(line) >= KNOWN_LETTERS_MIN and not _is_quoted(line)]
+        filled = [
+            line
+            for line in filled
+            if len(_letters(line)) >= KNOWN_LETTERS_MIN and not _LINK_ALONE.fullmatch(line[:CHARS_OF_LINK_MAX])
+        ]  # hosts rewrite them
         known = [self._has(line, _ends(line)) for line in filled]
         begin = known.index(True) if True in known else len(known)
         unknown = [line for line, one in zip(filled[begin:], known[begin:], strict=True) if not one]
