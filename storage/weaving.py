@@ -147,13 +147,11 @@ class _Look:
                 names = {mail.ref, *((*mail.parents, *(one.ref for one in mail.shared)) if not mail.is_mass else ())}
                 found |= {self.chain_of[one] for (ref, _), one in self.awaited.items() if ref in names}
         answers = await threads.answers_to(db, self.mails)
-        if answers:
-            self._add_facts(await threads.find(db, {one for one, _ in answers}))
-        for answer, older in answers:
-            if answer in self.facts and is_likely(self.facts[answer], new[older]):
-                found.add(self.chain_of[answer])
-            elif answer not in self._seen():
-                self.chain_of.pop(answer, None)
+        for row in await threads.find(db, {one for one, _ in answers}) if answers else ():
+            facts = threads.facts_in(row)
+            if facts and any(is_likely(facts, new[older]) for one, older in answers if one == row["mail_id"]):
+                self._add_facts([row])
+                found.add(row["chain_id"])
         return found
 
     async def _add_loose(self, db: Connection, chain_ids: Sequence[UUID]) -> None:
