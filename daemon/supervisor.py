@@ -35,7 +35,7 @@ from uuid import uuid4
 
 import structlog
 
-from connectors.base import Accepted, Batch, ConnectorError, Intake, Refused, Report, Source, Unavailable
+from connectors.base import Accepted, After, Batch, ConnectorError, Intake, Refused, Report, Source, Unavailable
 from storage import leases, sources
 from storage.database import Connection, Database
 from storage.errors import Stale, StorageError
@@ -131,8 +131,8 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._intake, name)
 
-    async def accept(self, batch: Batch) -> Accepted:
-        accepted = await self._intake.accept(batch)
+    async def accept(self, batch: Batch, after: After = None) -> Accepted:
+        accepted = await self._intake.accept(batch, after)
         self._committed.set()
         return accepted
 

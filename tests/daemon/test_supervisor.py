@@ -322,7 +322,7 @@ class Portions:
 
 
 class Committing:
-    async def accept(self, batch: Batch) -> Accepted:
+    async def accept(self, batch: Batch, after: object = None) -> Accepted:
         return Accepted()
 
 
