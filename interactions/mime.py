@@ -330,7 +330,7 @@ def _mail(tree: Tree) -> ParsedMail:
         bcc=people["bcc"].mailboxes,
         reply_to=people["reply-to"].mailboxes,
         list_id=clean(decode_words(_first(headers, "list-id")))[:500],
-        marks=_marks(tree, people["from"]),
+        marks=_marks(tree, people["from"]) + (("encrypted",) if _is_pgp(text) else ()),
         importance=importance_of(headers),
         auth_results=tuple(clean(one) for one in headers.get("authentication-results", ())[:AUTH_RESULTS_MAX]),
         body_text=body,
@@ -346,6 +346,11 @@ def _marks(tree: Tree, senders: AddressList) -> tuple[str, ...]:
     ambiguous = senders.ambiguous or len(senders.mailboxes) != 1
     ambiguous = ambiguous or any(len(tree.headers.get(name, ())) > 1 for name in _SINGLE)
     return marks_of(tree.headers, tree.content_type) + (("ambiguous",) if ambiguous else ())
+
+
+def _is_pgp(text: str) -> bool:
+    """Whether a text is one message that only its addressee can read (RFC 9580 §6.2)."""
+    return text.startswith("-----BEGIN PGP MESSAGE-----")
 
 
 def _forwarded(text: str, is_forward: bool, found: _Contents, content_type: str) -> Forwarded | None:

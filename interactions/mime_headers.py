@@ -84,11 +84,15 @@ def marks_of(headers: Mapping[str, Sequence[str]], content_type: str) -> tuple[s
         marks.append("auto_reply")
     if precedence in ("bulk", "list", "junk") or headers.keys() & {"list-unsubscribe", "list-id"}:
         marks.append("bulk")
-    if content_type.startswith(("multipart/encrypted", "application/pkcs7-mime")):
+    is_sealed = content_type in ("application/pkcs7-mime", "application/x-pkcs7-mime") and not _SIGNED.search(
+        " ".join(headers.get("content-type", ()))
+    )  # RFC 8551 §3.2.2: what is only signed has the same type
+    if is_sealed or content_type.startswith("multipart/encrypted"):
         marks.append("encrypted")
     return tuple(marks)
 
 
+_SIGNED = re.compile(r"smime-type\s*=\s*\"?(?:signed-data|certs-only|compressed-data)", re.IGNORECASE)
 _AUTO_HEADERS = {"x-autoreply", "x-autorespond", "x-auto-response-suppress-reply", "x-autoreply-from"}
 
 

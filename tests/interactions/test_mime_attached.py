@@ -58,3 +58,20 @@ def test_html_of_more_than_a_megabyte_is_whole_where_all_of_it_is_read() -> None
 
     assert "truncated" not in parse(head + b"<p>a</p>" * 150_000).marks
     assert "truncated" in parse(head + b"<p>a</p>" * 300_000).marks
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "is_sealed"),
+    [
+        ("application/pkcs7-mime; smime-type=enveloped-data", b"x", True),
+        ("application/pkcs7-mime", b"x", True),
+        ("application/pkcs7-mime; smime-type=signed-data; name=smime.p7m", b"x", False),
+        ('multipart/encrypted; protocol="application/pgp-encrypted"; boundary=b', b"--b\r\n\r\nx\r\n--b--\r\n", True),
+        ("text/plain", b"-----BEGIN PGP MESSAGE-----\r\n\r\nabc", True),
+        ("text/plain", b"See:\r\n-----BEGIN PGP MESSAGE-----\r\n", False),
+    ],
+)
+def test_what_only_its_addressee_can_read_is_marked(content_type: str, body: bytes, is_sealed: bool) -> None:
+    mail = parse(f"From: a@b.example\r\nContent-Type: {content_type}\r\n\r\n".encode() + body)
+
+    assert ("encrypted" in mail.marks) is is_sealed
