@@ -6,7 +6,8 @@ The only place where objects meet. In order of starting; stopping goes the other
     the embedded database      or the pool of an external one, which may be away: then we wait for it, `/readyz` is 503
     parsers, the door, the journal, the HTTP server
     migrations, our sources and addresses, the leases of a daemon that was killed on the embedded database   `prepare`
-    the loops: sources, journal, numbering of the feed, search index, reminders, erasures
+    the loops: sources, journal, numbering of the feed, search index, reminders, erasures,
+        what was read
 
 A loop that fails says so and goes on; nothing that a mailbox or provider does ends the daemon.
 """
@@ -119,6 +120,8 @@ class App:
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(STOP_SERVER_SECONDS):
                 await serving
+        with contextlib.suppress(StorageError):
+            await self.serving.readings.write()
         await self._opened.aclose()
 
     async def reload(self, settings: Settings) -> list[str]:
@@ -210,6 +213,7 @@ class App:
         self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS, worked_off))
         self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS))
         self._begin("erasures", self._clean())
+        self._begin("readings", self.serving.readings.run())
         self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
 
     async def _work_off(self) -> None:

@@ -7,11 +7,12 @@ A cookie is only believed for a change (POST, PATCH, PUT, DELETE) when the brows
 (Sec-Fetch-Site, else Origin against Host): that is what stops other sites from acting in a user's name. Tokens need no
 such proof, no browser sends them by itself.
 
-Readers may only read. Of sessions and tokens only hashes are stored; neither is ever logged.
+Readers may only read. Whatever a viewer changes is written down in the viewer's name (`storage.audit`). Of sessions and tokens only hashes are stored; neither is ever logged.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID
@@ -19,11 +20,13 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from config.tables import Networks
 from daemon.api.problems import Problem, problem_response
 from daemon.bounds import Asgi, Receive, Scope, Send
 from daemon.passwords import TOKEN_PREFIX, digest
 from daemon.serving import Serving
 from storage import people
+from storage.audit import Actor, acting
 from storage.errors import StorageError
 
 COOKIE = "ringmail_session"
@@ -33,6 +36,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 API = "/api/"
 SIGN_OUT = "/logout"
 SECRET_CHARS_MAX = 200
+ADDRESS_CHARS_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,13 @@ class Gate:
         if is_open(path_of(scope)):
             await self._app(scope, receive, send)
             return
-        refusal = await self._refusal(Request(scope))
+        request = Request(scope)
+        refusal = await self._refusal(request)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        with acting(_actor_of(request, viewer_of(request), self._serving.settings.http.trusted_proxies)):
+            await self._app(scope, receive, send)
 
     async def _refusal(self, request: Request) -> Response | None:
         """None for a viewer who may do this; who it is stands in the scope then."""
@@ -144,6 +150,32 @@ def comes_from_us(headers: Mapping[str, Any]) -> bool:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
     return origin is not None and urlsplit(str(origin)).netloc == headers.get("host")
+
+
+def _actor_of(request: Request, viewer: Viewer, trusted: Networks) -> Actor:
+    kind = "user" if viewer.user_id else "token"
+    return Actor(kind, viewer.name, viewer.user_id or viewer.token_id, client_address(request, trusted))
+
+
+def client_address(request: Request, trusted: Networks) -> str:
+    """Who is at the other end: the last address in X-Forwarded-For that no proxy of ours wrote, or the peer itself."""
+    peer = request.client.host if request.client else ""
+    if not trusted:
+        return peer
+    lines = request.headers.getlist("x-forwarded-for")  # a proxy may add a line of its own
+    chain = [part.strip()[:ADDRESS_CHARS_MAX] for part in ",".join(lines).split(",")]
+    while chain and _is_within(peer, trusted):
+        peer = chain.pop() or peer
+    return peer
+
+
+def _is_within(address: str, networks: Networks) -> bool:
+    try:
+        found = ip_address(address)
+        found = getattr(found, "ipv4_mapped", None) or found
+    except ValueError:
+        return False
+    return any(found in network for network in networks)
 
 
 def _unknown(request: Request) -> Response:

@@ -21,7 +21,7 @@ from uuid import UUID
 
 from daemon.api.shapes import interaction_json
 from daemon.erasing import JOURNAL_AT_ONCE, QUARANTINE_AT_ONCE, Words, naming, words_of
-from storage import contacts, dossiers, erased, erasure, lists
+from storage import audit, contacts, dossiers, erased, erasure, lists
 from storage.blobs import Blobs
 from storage.database import Connection, Database
 from storage.erasure import Held
@@ -53,6 +53,7 @@ async def write(database: Database, blobs: Blobs, contact_id: UUID, public_url: 
     async def find(db: Connection) -> Held:
         if await contacts.find(db, contact_id) is None:
             raise NotFound(f"there is no contact {contact_id}")
+        await audit.note(db, "contact.dossier_read", contact_id)
         return await erasure.hold(db, contact_id)
 
     held = await database.in_transaction(find)

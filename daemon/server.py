@@ -37,6 +37,7 @@ from daemon.access import Withheld
 from daemon.api import (
     acts,
     attachments,
+    audit,
     completing,
     contactacts,
     contacts,
@@ -124,6 +125,7 @@ def routes(serving: Serving) -> FastAPI:
     for router in (
         acts.router,
         attachments.router,
+        audit.router,
         completing.router,
         records.router,
         contactacts.router,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from config.settings import Settings
 from connectors.base import Receiver
+from daemon.audit import Readings
 from daemon.intake.desk import Desk
 from daemon.journal import Journal
 from interactions.access import Door
@@ -32,3 +33,7 @@ class Serving:
     is_ready: bool = False
     erased: asyncio.Event = field(default_factory=asyncio.Event)  # there is something to clean from the disk
     departed: Sequence[Door] | None = None
+    readings: Readings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readings = Readings(self.database)

@@ -14,16 +14,14 @@ stored and logged without it.
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from ipaddress import ip_address
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from config.tables import Networks
 from connectors.base import Forged, WebhookRequest
 from daemon.api.problems import Problem, problem_response
-from daemon.auth import serving_of
+from daemon.auth import client_address, serving_of
 from daemon.journal import Full
 from storage import inbound
 from storage.errors import StorageError
@@ -32,7 +30,6 @@ LOG = structlog.get_logger()
 HEADERS_MAX = 64
 HEADER_CHARS_MAX = 2000
 QUERY_CHARS_MAX = 8000
-ADDRESS_CHARS_MAX = 64
 COMMIT_SECONDS_MAX = 4.5  # some providers wait no longer than five
 NOT_STORED = Problem("unavailable", "It could not be stored just now. Please send it again.")
 _NEVER_STORED = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -88,24 +85,3 @@ async def receive(request: Request) -> Response:
 def _headers(given: Mapping[str, str]) -> dict[str, str]:
     kept = [(name.lower(), value) for name, value in given.items() if name.lower() not in _NEVER_STORED]
     return {name: value[:HEADER_CHARS_MAX].replace("\x00", "") for name, value in kept[:HEADERS_MAX]}
-
-
-def client_address(request: Request, trusted: Networks) -> str:
-    """Who is at the other end: the last address in X-Forwarded-For that no proxy of ours wrote, or the peer itself."""
-    peer = request.client.host if request.client else ""
-    if not trusted:
-        return peer
-    lines = request.headers.getlist("x-forwarded-for")  # a proxy may add a line of its own
-    chain = [part.strip()[:ADDRESS_CHARS_MAX] for part in ",".join(lines).split(",")]
-    while chain and _is_within(peer, trusted):
-        peer = chain.pop() or peer
-    return peer
-
-
-def _is_within(address: str, networks: Networks) -> bool:
-    try:
-        found = ip_address(address)
-        found = getattr(found, "ipv4_mapped", None) or found
-    except ValueError:
-        return False
-    return any(found in network for network in networks)

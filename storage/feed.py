@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from interactions.records import Json
+from storage import audit
 from storage.database import Connection
 
 ADD = """
@@ -58,11 +59,12 @@ class Numbered:
 
 
 async def add(db: Connection, changes: Sequence[Change]) -> None:
-    """Writes changes; they are numbered after the commit."""
+    """Writes changes; they are numbered after the commit. Those that somebody makes are written down (`storage.audit`)."""
     if changes:
         await db.execute(
             ADD, [one.type for one in changes], [one.ref for one in changes], [dict(one.data) for one in changes]
         )
+        await audit.note_all(db, [(one.type, one.ref, one.data) for one in changes])
 
 
 async def number(db: Connection) -> int:

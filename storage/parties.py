@@ -14,6 +14,7 @@ from uuid import UUID
 
 from interactions.access import EVERYTHING, Access
 from interactions.records import AddressKind, Key
+from storage import audit
 from storage.database import Connection
 
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
@@ -125,6 +126,7 @@ def _party(row: Any) -> Party:
 async def ignore(db: Connection, party_id: UUID, ignored: bool) -> None:
     """Takes a party out of the list, or back into it."""
     await db.execute(IGNORE, party_id, ignored)
+    await audit.note(db, "party.ignored" if ignored else "party.shown", party_id)
 
 
 async def timeline(

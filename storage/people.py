@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from interactions.responsible import Colleague, stand_ins
+from storage import audit
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -82,6 +83,7 @@ async def add_login(
 ) -> None:
     """Gives a contact of kind user a login."""
     await db.execute(ADD_LOGIN, user_id, email, password_hash, role, language)
+    await audit.note(db, "user.created", user_id, role=role)
 
 
 async def list_all(db: Connection) -> list[User]:
@@ -98,6 +100,7 @@ async def find_by_email(db: Connection, email: str) -> tuple[User, str | None] |
 async def set_password(db: Connection, user_id: UUID, password_hash: str) -> None:
     """Replaces a password."""
     await db.execute(SET_PASSWORD, user_id, password_hash)
+    await audit.note(db, "user.updated", user_id, fields=["password"])
 
 
 DISABLE = """
@@ -122,6 +125,7 @@ async def sign_out(db: Connection, user_id: UUID) -> None:
 async def mark_disabled(db: Connection, user_id: UUID, disabled: bool) -> None:
     """Locks a user out at once, or lets the user in again."""
     await db.execute(DISABLE, user_id, disabled)
+    await audit.note(db, "user.updated", user_id, fields=["disabled"])
     if disabled:
         await sign_out(db, user_id)
 
@@ -152,6 +156,7 @@ DELETE FROM session WHERE token_hash = $1 OR expires_at <= now()
 async def add_once_link(db: Connection, token_hash: bytes, user_id: UUID, expires_at: datetime) -> None:
     """A link that signs in once."""
     await db.execute(ADD_ONCE, token_hash, user_id, expires_at)
+    await audit.note(db, "user.link_made", user_id)
 
 
 async def use_once_link(db: Connection, token_hash: bytes) -> UUID | None:
@@ -215,6 +220,7 @@ async def add_token(db: Connection, name: str, token_hash: bytes, scopes: Sequen
     """Stores a token's hash."""
     token_id = uuid4()
     await db.execute(ADD_TOKEN, token_id, name, token_hash, list(scopes))
+    await audit.note(db, "token.created", token_id, name=name, scopes=list(scopes))
     return token_id
 
 
@@ -231,5 +237,7 @@ async def list_tokens(db: Connection) -> list[Token]:
 
 async def revoke_token(db: Connection, name: str) -> None:
     """Revokes a token by name or id."""
-    if await db.fetchval(REVOKE_TOKEN, name) is None:
+    token_id = await db.fetchval(REVOKE_TOKEN, name)
+    if token_id is None:
         raise NotFound(f"there is no valid token called {name!r}; `ringmail token list` shows them")
+    await audit.note(db, "token.revoked", token_id)

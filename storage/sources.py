@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from storage import audit
 from storage.database import Connection
 
 ADD = """
@@ -148,15 +149,21 @@ WHERE name = $1 AND kind <> 'subscriber' AND removed_at IS NULL AND (paused_at I
 
 async def pause(db: Connection, name: str) -> bool:
     """Stops a source until it is resumed; whether there is such a source."""
-    return await db.fetchval(PAUSE, name) is not None
+    return await _asked(db, "source.paused", name, await db.fetchval(PAUSE, name))
 
 
 async def resume(db: Connection, name: str) -> bool:
     """Lets a paused source run again; one that runs is left alone. Whether there is such a paused source."""
-    return await db.fetchval(RESUME, name, False) is not None
+    return await _asked(db, "source.resumed", name, await db.fetchval(RESUME, name, False))
 
 
 async def sync_now(db: Connection, name: str) -> bool:
     """Has a source started anew, whatever it waits for: it logs in, reads what there is, and is audited. A paused one is
     resumed. Whether there is such a source."""
-    return await db.fetchval(RESUME, name, True) is not None
+    return await _asked(db, "source.synced", name, await db.fetchval(RESUME, name, True))
+
+
+async def _asked(db: Connection, act: str, name: str, source_id: int | None) -> bool:
+    if source_id is not None:
+        await audit.note(db, act, name=name)
+    return source_id is not None

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from interactions.records import JsonValue
+from storage import audit
 from storage.database import Connection, storable
 
 LIST = """
@@ -120,6 +121,7 @@ async def change(db: Connection, user_id: UUID, changes: Mapping[str, JsonValue]
     if changes.get("disabled"):
         await db.execute(END_SESSIONS, user_id)
         await db.execute(END_LINKS, user_id)
+    await audit.note(db, "user.updated", user_id)
     return True
 
 
@@ -173,3 +175,4 @@ async def departments(db: Connection) -> list[Department]:
 async def save_department(db: Connection, one: Department) -> None:
     """Writes a department, new or changed."""
     await db.execute(SAVE_DEPARTMENT, one.id, storable(one.name), one.parent_id, one.head_id)
+    await audit.note(db, "department.saved", one.id)

@@ -17,6 +17,7 @@ from secrets import token_urlsafe
 from uuid import UUID
 
 from interactions.records import Json
+from storage import audit
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
 
@@ -69,6 +70,7 @@ async def take(db: Connection, token: str, by: UUID | None) -> Taken:
     if row["expired"]:
         raise Conflict(f"this change is older than {DAYS} days and can't be taken back any more")
     await db.execute(USE, digest, by)
+    await audit.note(db, "undo.used", kind=row["kind"])
     return Taken(row["kind"], row["image"])
 
 

@@ -27,6 +27,7 @@ from interactions.records import JsonValue
 from interactions.views import InteractionView
 from storage import bulk as storage_bulk
 from storage import edits, lists
+from storage.audit import touching
 from storage.bulk import FIELDS
 from storage.database import Connection
 
@@ -82,6 +83,7 @@ async def change_many(request: Request, given: BulkIn) -> JSONResponse:
         if unknown:
             names = ", ".join(sorted(map(str, unknown)))
             raise Problem("invalid", f"There is no contact {names}.", errors=[("set.responsible_id", "is no contact")])
+        touching(*changes)
         return await bulk.change(db, await only_whole(db, ids, seen_by), changes, viewer.user_id)
 
     changed, token = await serving.database.in_transaction(work)

@@ -27,6 +27,7 @@ from interactions.mime import ParsedMail, TooComplex, cut
 from interactions.mime_headers import attachment_name
 from interactions.records import Attachment
 from storage import attachments, blobs, edits, feed, search
+from storage.audit import touching
 from storage.database import Connection
 
 router = APIRouter(tags=["files"])
@@ -49,6 +50,7 @@ async def read_raw(request: Request, interaction_id: UUID) -> Response:
     """The original bytes of a mail."""
     await view_of(request, interaction_id)
     raw = await _raw(serving_of(request), interaction_id)
+    await serving_of(request).readings.note("interaction.original_read", interaction_id)
     headers = {**FILE_HEADERS, "Content-Disposition": f'attachment; filename="{interaction_id}.eml"'}
     return Response(raw, 200, headers, "message/rfc822")
 
@@ -58,6 +60,7 @@ async def read_body(request: Request, interaction_id: UUID) -> Response:
     """The safe HTML of a mail; of anything else, and of mails without HTML, its text."""
     serving = serving_of(request)
     view = await view_of(request, interaction_id)
+    await serving.readings.note("interaction.read", interaction_id)
     headers = {**FILE_HEADERS, "Content-Security-Policy": BODY_POLICY}
     if view.block.get("has_html"):
         mail = await _parsed(serving, await _raw(serving, interaction_id))
@@ -78,6 +81,7 @@ async def read_attachment(request: Request, interaction_id: UUID, n: int) -> Res
             raise Problem("not_found", f"This interaction has no attachment {n}.")
         stored = await serving.blobs.read(db, found.sha256) if found.sha256 else None
     content = stored if stored is not None else await _cut(serving, interaction_id, n, found.part)
+    await serving.readings.note("interaction.file_read", interaction_id, n=n)
     name = quote(file_name(found.name) or f"attachment-{n}", safe="")
     headers = {**FILE_HEADERS, "Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     return Response(content, 200, headers, "application/octet-stream")
@@ -108,6 +112,7 @@ async def add_attachment(request: Request, interaction_id: UUID) -> Response:
         assert added is not None
         if added[1]:
             await search.index_these(db, [interaction_id])
+            touching("attachments")
             await feed.add(db, [feed.Change("interaction.updated", interaction_id)])
         return added
 

@@ -35,6 +35,7 @@ from interactions.contacts import Contact, ContactKind, Coordinate, Employment
 from interactions.phones import looks_like_number, phone_key
 from interactions.records import JsonValue, Key
 from storage import contacts, duplicates, lists, lookup
+from storage.audit import touching
 from storage.contacts import Filter
 from storage.database import Connection
 
@@ -171,6 +172,8 @@ async def look_up(
     async with serving.database.connection() as db:
         found = await who_is(db, key, await access_of(db, serving, viewer_of(request)))
         names = await contacts.names(db, _named([*found.candidates, *([found.contact] if found.contact else [])]))
+    who = found.contact.id if found.contact else found.found.address_id if found.found else None
+    await serving.readings.note("contact.looked_up" if found.contact else "party.looked_up", who, by=key.kind.value)
     kinds = shown_kinds(serving.settings.features)
     found = replace(found, interactions=[one for one in found.interactions if one.kind in kinds])
     return JSONResponse(answer_json(found, names, serving.public_url, now))
@@ -205,6 +208,7 @@ async def change_contact(request: Request, contact_id: UUID, given: ContactIn) -
     version = wanted_version(request)
     async with problems():
         fields, spelling = given.fields(), spelling_of(request)
+        touching(*fields)
         new, token = await serving.database.in_transaction(
             lambda db: matching.change(db, contact_id, fields, spelling, by, now, version)
         )

@@ -26,6 +26,7 @@ from interactions.addresses import NAME_CHARS_MAX
 from interactions.contacts import ContactKind
 from interactions.records import AddressKind, JsonValue
 from storage import contacts, lists, parties
+from storage.audit import touching
 from storage.database import Connection
 from storage.errors import NotFound
 from storage.parties import Filter, Party
@@ -54,6 +55,7 @@ async def decide_contact(
     async def work(db: Connection) -> tuple[dict[str, JsonValue], str]:
         seen_by = await access_of(db, serving, viewer)
         await need_whole(db, interaction_id, seen_by)
+        touching("participants")
         token = await matching.decide(db, interaction_id, n, given.contact_id, given.remember, viewer.user_id, now)
         found = await lists.find(db, interaction_id, seen_by)
         if found is None:

@@ -29,6 +29,7 @@ from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
 from storage import attention, edits, feed, lists, locations, records
 from storage.access import seen
+from storage.audit import touching
 from storage.database import Connection
 from storage.errors import Conflict, NotFound
 from storage.subjects import find as find_subject
@@ -57,6 +58,7 @@ async def list_interactions(request: Request) -> Response:
         more, found = len(found) > wanted.limit, found[: wanted.limit]
         if full:
             found = await lists.views(db, [one.id for one in found], seen_by, bodies=True)
+            await serving.readings.note("interaction.read", *(one.id for one in found if not one.is_closed))
     return JSONResponse(lines_json(found, serving.public_url, more=more, full=full))
 
 
@@ -87,6 +89,7 @@ async def _sheet(request: Request, wanted: lists.Filter | None, form: str) -> Re
             found = await listexports.found(db, wanted, seen_by) if wanted is not None else []
         except listexports.TooMany as error:
             raise Problem("too_large", str(error)) from None
+    await serving.readings.note("interactions.exported", None, count=len(found))
     content = await asyncio.to_thread(listexports.sheet, found, form, serving.public_url)
     headers = {**SHEET_HEADERS, "Content-Disposition": f'attachment; filename="interactions.{form}"'}
     return Response(content, 200, headers, listexports.TYPES[form])
@@ -117,7 +120,7 @@ async def read_by_ref(request: Request, external_ref: str) -> Response:
         found = await records.find_by_ref(db, external_ref)
         if found is None:
             raise Problem("not_found", f"There is no interaction with the reference {external_ref!r}.")
-        return await _answer(db, serving, found, await access_of(db, serving, viewer_of(request)))
+        return await _read(db, serving, found, await access_of(db, serving, viewer_of(request)))
 
 
 @router.put("/interactions/by-ref/{external_ref:path}")
@@ -151,7 +154,7 @@ async def read_interaction(request: Request, interaction_id: UUID) -> Response:
     """One record with its long texts."""
     serving = serving_of(request)
     async with serving.database.connection() as db:
-        return await _answer(db, serving, interaction_id, await access_of(db, serving, viewer_of(request)))
+        return await _read(db, serving, interaction_id, await access_of(db, serving, viewer_of(request)))
 
 
 @router.patch("/interactions/{interaction_id}")
@@ -185,6 +188,13 @@ async def delete_interaction(request: Request, interaction_id: UUID) -> Response
 
 
 # ---- shared by the routes
+
+
+async def _read(db: Connection, serving: Serving, interaction_id: UUID, seen_by: Access) -> Response:
+    answer = await _answer(db, serving, interaction_id, seen_by)
+    if (await seen(db, [interaction_id], seen_by)).get(interaction_id):
+        await serving.readings.note("interaction.read", interaction_id)
+    return answer
 
 
 async def _answer(
@@ -241,6 +251,7 @@ async def _change(
     version: int | None, seen_by: Access,
 ) -> None:  # fmt: skip
     await need_whole(db, which, seen_by)
+    touching(*given.model_fields_set)
     await _need_contacts(db, given.contacts())
     edit = given.edit()
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):

@@ -24,6 +24,7 @@ from interactions.access import Access
 from interactions.records import JsonValue
 from interactions.subjects import is_kind
 from storage import edits, feed, subjects
+from storage.audit import touching
 from storage.database import Connection
 from storage.subjects import NewSubject, SubjectView
 
@@ -159,6 +160,7 @@ async def change_subject(request: Request, subject_id: UUID, given: SubjectEdit)
             raise Problem("not_found", "There is no such subject.")
         if not await subjects.set_fields(db, subject_id, changes, version):
             raise Problem("stale", "Somebody changed this subject since you read it; read it again.")
+        touching(*changes)
         await feed.add(db, [feed.Change("subject.updated", subject_id)])
 
     await serving.database.in_transaction(work)

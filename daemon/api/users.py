@@ -26,6 +26,7 @@ from daemon.staff import ROLE_DEFAULT, add_user
 from interactions.addresses import clean_name, email_key
 from interactions.records import JsonValue
 from storage import contacts, edits, staff
+from storage.audit import touching
 from storage.database import Connection
 from storage.staff import Department, Extension, StaffMember
 
@@ -155,6 +156,7 @@ async def change(request: Request, user_id: UUID, given: UserEdit) -> JSONRespon
         raise Problem("conflict", "Nobody can lock themselves out; another administrator has to do it.")
 
     async def work(db: Connection) -> dict[str, JsonValue]:
+        touching(*given.model_fields_set)
         await _change(db, user_id, given)
         return await _user(db, user_id)
 

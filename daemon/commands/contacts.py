@@ -35,7 +35,7 @@ from daemon.erasing import Done, erase, finish, hash_key
 from daemon.opening import Storage
 from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile
 from interactions.contactlists import read_list
-from storage import rewriting
+from storage import audit, rewriting
 
 REFUSED_SHOWN_MAX = 50
 CLEANING_STEPS = len(rewriting.TABLES) + 3
@@ -135,6 +135,7 @@ def export_file(
                 async for some in contactexports.batches(db, datetime.now(UTC)):
                     found += some
                     progress.advance(len(some))
+            await audit.note(db, "contacts.exported", count=len(found))
         return len(found), form(found, users)
 
     count, content = with_storage(context, work)

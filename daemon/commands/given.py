@@ -1,13 +1,15 @@
 """What was given to every command: where the configuration is, whether a traceback is wanted; and the way from there.
 
     given_of(context).settings()       the configuration, or Mistakes
-    with_storage(context, work)        work(settings, storage) with the database open; the result
+    with_storage(context, work)        work(settings, storage) with the database open; the result. What is changed then
+                                       is written down as done at the command line (`storage.audit`)
 
 A command that cannot do what it was asked raises Failed, or lets the error of a floor below through: `daemon.cli` makes
 of each of them one sentence and an exit code.
 """
 
 import asyncio
+import getpass
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ import typer
 from config.load import Loaded, find, load
 from config.settings import Settings
 from daemon.opening import Storage, opened, reached
+from storage.audit import Actor, acting
 from storage.database import Database
 
 T = TypeVar("T")
@@ -78,7 +81,18 @@ def with_storage(context: typer.Context, work: Callable[[Settings, Storage], Awa
         async with opened(settings) as storage:
             return await work(settings, storage)
 
-    return asyncio.run(run())
+    if context.info_name == "sync":  # reading a mailbox is nobody's act
+        return asyncio.run(run())
+    with acting(Actor("program", f"ringmail {context.info_name}", remote=_login())):
+        return asyncio.run(run())
+
+
+def _login() -> str:
+    """Who sits at the command line, as the system knows it."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a number without a name
+        return str(os.getuid())
 
 
 def with_database(settings: Settings, work: Callable[[Settings, Database], Awaitable[T]]) -> T:

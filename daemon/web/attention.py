@@ -19,6 +19,7 @@ from daemon.web.forms import NotAForm, read_form, read_id, safe_next
 from daemon.web.labels import msgid
 from daemon.web.render import not_found, place_of, trouble, withheld
 from storage import feed, records
+from storage.audit import touching
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -103,6 +104,7 @@ async def _change(request: Request, interaction_id: str, read: Read) -> Response
         if wanted is None:
             return False
         await need_whole(db, wanted, await access_of(db, serving_of(request), place.viewer))
+        touching(*changes)
         if not await records.set_fields(db, wanted, changes, by, None):
             return False
         await feed.add(db, [feed.Change("interaction.updated", wanted)])

@@ -21,13 +21,12 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import State
 from starlette.responses import RedirectResponse, Response
 
-from daemon.auth import COOKIE, SECRET_CHARS_MAX, comes_from_us, find_viewer, serving_of
+from daemon.auth import COOKIE, SECRET_CHARS_MAX, client_address, comes_from_us, find_viewer, serving_of
 from daemon.passwords import check_password, digest, new_secret
 from daemon.web import language
 from daemon.web.forms import NotAForm, read_form, safe_next
 from daemon.web.render import Place, is_secure, page, place_of
 from daemon.web.tries import Tries
-from daemon.webhooks import client_address
 from interactions.addresses import email_key
 from storage import people
 from storage.database import Connection

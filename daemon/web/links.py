@@ -17,6 +17,7 @@ from daemon.contacts import Invalid
 from daemon.matching import Remember
 from daemon.web.forms import NotAForm, read_form, read_id, safe_next
 from daemon.web.render import not_found, place_of, trouble, withheld
+from storage.audit import touching
 from storage.database import Connection
 from storage.errors import NotFound
 
@@ -45,6 +46,7 @@ async def decide(request: Request, interaction_id: str, n: str) -> Response:
 
     async def work(db: Connection) -> None:
         await need_whole(db, wanted, await access_of(db, serving_of(request), place.viewer))
+        touching("participants")
         await matching.decide(db, wanted, int(n), chosen, remember, by, now)
 
     try:

@@ -90,6 +90,8 @@ async def show_interaction(request: Request, interaction_id: str) -> Response:
         chain = await lists.page(db, wanted_chain, seen_by)
         names = await contacts.names(db, {other for person in one.participants for other in person.candidates})
         whole = await standing(db, one)
+    if not one.is_closed:
+        await serving_of(request).readings.note("interaction.read", one.id)
     flags = place.settings.features.review_flags
     new, quoted = folded(one)
     return page(
@@ -119,6 +121,7 @@ async def show_chain(request: Request, chain_id: str) -> Response:
         members = await lists.views(db, [one.id for one in found], seen_by, bodies=True)
     kinds = shown_kinds(place.settings.features)
     members = [one for one in members if one.kind in kinds]
+    await serving_of(request).readings.note("interaction.read", *(one.id for one in members if not one.is_closed))
     if not members:
         return not_found(request)
     flags = place.settings.features.review_flags

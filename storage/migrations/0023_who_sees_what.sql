@@ -21,9 +21,11 @@ END $$;
 ALTER TABLE audit
     ADD COLUMN actor_kind text NOT NULL DEFAULT 'program' CHECK (actor_kind IN ('user', 'token', 'program')),
     ADD COLUMN remote text NOT NULL DEFAULT '';      -- the network address a request came from
-CREATE INDEX audit_by_actor ON audit (actor_id, id);
-CREATE INDEX audit_by_act ON audit (act, id);
-CREATE INDEX audit_by_time ON audit USING brin (at);
+DROP INDEX audit_by_ref;
+CREATE INDEX audit_by_ref ON audit (ref, at, id);
+CREATE INDEX audit_by_actor ON audit (actor_id, at, id);
+CREATE INDEX audit_by_act ON audit (act, at, id);
+CREATE INDEX audit_by_time ON audit (at, id);
 
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -28,8 +28,9 @@ from tests.fakes.routes import table
 WORD = "zebra"
 # Routes that show nothing of interactions, or have a test of their own; a dossier is everything, by law and by design.
 NOT_WALKED = {
-    "/healthz", "/readyz", "/hooks/{source}", "/hooks/{source}/{rest:path}", "/login", "/metrics",
+    "/healthz", "/readyz", "/login", "/metrics",
     "/api/v1/events/stream", "/api/v1/openapi.json", "/static", "/api/v1/contacts/{contact_id}/dossier",
+    "/api/v1/audit",
 }  # fmt: skip
 FILTERS = (
     "", "?full=1&limit=20", "?status=to_review", "?unmatched=1", "?has=attachment", "?source=ceo", "?order=oldest",
@@ -133,6 +134,17 @@ async def test_no_route_shows_an_outsider_anything_of_a_private_mailbox(planted:
     for part in ("topic", "body", "file.txt", "sender", "content", "deal", "ref"):
         assert WORD + part in told
     assert all(one in told for one in planted.private)
+
+
+async def test_the_audit_log_names_ids_of_private_mail_to_administrators_and_none_of_its_words(
+    planted: Planted,
+) -> None:
+    await planted.office.anna.get(f"/interactions/{planted.alone['id']}")
+    await planted.office.anna.get("/contacts/lookup?email=zebrasender@customer.example")
+
+    text = (await planted.office.admin.get("/audit?limit=200")).body.decode()
+
+    assert (planted.alone["id"] in text, WORD in text) == (True, False)
 
 
 async def test_a_chain_shows_an_outsider_only_what_he_sees_of_it(planted: Planted) -> None:
