@@ -157,6 +157,10 @@ class Intake(Protocol):
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
         """These UIDs mean other mails from now on."""
 
+    async def renumber(self, folder: str, before: int, uidvalidity: int, checkpoint: Checkpoint) -> None:
+        """A folder is numbered anew, its UIDVALIDITY was another one before. Told once: with the checkpoint of its new
+        life."""
+
     async def keep_folders(self, names: Sequence[str]) -> None:
         """These are all the folders that the server has: what lay in others is gone from there."""
 

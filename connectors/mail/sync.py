@@ -25,7 +25,7 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
-from connectors.base import BATCH_COUNT_MAX, Intake
+from connectors.base import BATCH_COUNT_MAX, Checkpoint, Intake
 from connectors.mail.answers import FolderState, FolderStatus
 from connectors.mail.arguments import UID_MAX
 from connectors.mail.budget import Budget
@@ -252,16 +252,25 @@ class FolderSync:
         is_same = is_same_generation(before, state)
         if before is not None and is_same and is_rewound(before, state):
             before = await self._rewind(session, before, state)
-        if before is not None and not is_same:
-            await self._intake.forget(self.folder.name, state.uidvalidity)  # of a life that the folder had long ago
-            self._audited_at, self._audit_at = None, 0.0
         highest = 0 if is_same else await self._highest_uid(session, state)
         cursor = self._follower.begun(begin(before, state, highest, self._since))
+        if before is not None and not is_same:
+            await self._renumber(before, cursor)
         if self._reader.cursor is None or not is_same:
             self._history = None
             self.done = self.total = 0
         self._reader.cursor = cursor
         return cursor, state
+
+    async def _renumber(self, before: Cursor, cursor: Cursor) -> None:
+        """The folder begins anew; what it may have had of this UIDVALIDITY was of a life long ago."""
+        name = self.folder.name
+        if cursor.uidvalidity:
+            checkpoint = Checkpoint(name, cursor.saved())
+            await self._intake.renumber(name, before.uidvalidity, cursor.uidvalidity, checkpoint)
+        else:
+            await self._intake.forget(name, 0)
+        self._audited_at, self._audit_at = None, 0.0
 
     async def _rewind(self, session: ImapSession, before: Cursor, state: FolderState) -> Cursor:
         uidnext = state.uidnext or 1

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from connectors.base import Accepted, After, Batch, Report, Wanted
+from connectors.base import Accepted, After, Batch, Checkpoint, Report, Wanted
 from daemon.intake import calls, completing, mail
 from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
@@ -218,6 +218,17 @@ class SourceIntake:
     async def forget(self, folder: str, uidvalidity: int, from_uid: int = 1) -> None:
         source_id = self.lease.source_id
         await self._fenced(lambda db: locations.forget(db, source_id, folder, uidvalidity, from_uid))
+
+    async def renumber(self, folder: str, before: int, uidvalidity: int, checkpoint: Checkpoint) -> None:
+        lease = self.lease
+        told: Json = {"source": lease.name, "renumbered": {"before": before, "now": uidvalidity}}
+
+        async def work(db: Connection) -> None:
+            await locations.forget(db, lease.source_id, folder, uidvalidity, 1)
+            await checkpoints.save(db, lease.source_id, checkpoint.key, checkpoint.state)
+            await feed.add(db, [feed.Change("source.state_changed", None, told)])
+
+        await self._fenced(work)
 
     async def keep_folders(self, names: Sequence[str]) -> None:
         source_id = self.lease.source_id

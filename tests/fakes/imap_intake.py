@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from connectors.base import Accepted, After, Batch, Report, Wanted
+from connectors.base import Accepted, After, Batch, Checkpoint, Report, Wanted
 from interactions.admission import mail_identity
 from interactions.arrivals import Likeness, Location, MailArrived, head_digest
 from interactions.mime import parse
@@ -34,6 +34,7 @@ class MemoryIntake:
         self.follows_review = True
         self.read_elsewhere: list[tuple[str, int, dict[int, bool]]] = []
         self.gone: list[tuple[str, int, list[tuple[int, int]]]] = []  # what the server has told to be gone
+        self.renumbered: list[tuple[str, int, int]] = []
         self.to_complete: list[Wanted] = []
         self.whole: dict[UUID, list[bytes]] = {}
         self.given_up: dict[UUID, str] = {}
@@ -98,6 +99,11 @@ class MemoryIntake:
         self.forgotten.append((folder, uidvalidity, from_uid))
         moved = [_forgotten(one, folder, uidvalidity, from_uid) for one in self.mails]
         self.mails = moved
+
+    async def renumber(self, folder: str, before: int, uidvalidity: int, checkpoint: Checkpoint) -> None:
+        self.renumbered.append((folder, before, uidvalidity))
+        self.checkpoints[checkpoint.key] = checkpoint.state
+        await self.forget(folder, uidvalidity)
 
     async def keep_folders(self, names: Sequence[str]) -> None:
         self.kept_folders.append(sorted(names))
