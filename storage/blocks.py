@@ -23,6 +23,10 @@ UPDATE interaction SET
 WHERE id = $1 AND kind = 'planned' AND deleted_at IS NULL AND block->>'state' <> 'cancelled' RETURNING id
 """
 
+HOLD_STATE = """
+SELECT block->>'state' FROM interaction WHERE id = $1 AND kind = 'planned' AND deleted_at IS NULL FOR UPDATE
+"""
+
 
 async def merge(db: Connection, interaction_id: UUID, kind: Kind, facts: Mapping[str, JsonValue]) -> bool:
     """Changes facts of a record of this type that was entered by hand; says whether it is one."""
@@ -32,3 +36,9 @@ async def merge(db: Connection, interaction_id: UUID, kind: Kind, facts: Mapping
 async def carry_out(db: Connection, plan_id: UUID, as_id: UUID, by: UUID | None) -> bool:
     """Says that a plan was carried out as this interaction; False for what is no plan, or was cancelled."""
     return await db.fetchval(CARRY_OUT, plan_id, str(as_id), by) is not None
+
+
+async def hold_state(db: Connection, plan_id: UUID) -> str | None:
+    """The state of a plan, held to the end; None for what is no plan."""
+    found: str | None = await db.fetchval(HOLD_STATE, plan_id)
+    return found

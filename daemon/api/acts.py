@@ -131,7 +131,9 @@ async def carry_out(request: Request, interaction_id: UUID, given: dict[str, Any
             raise Problem("not_found", "There is no such interaction.")
         draft = _carried_out(plan, given)
         need_features(serving, draft.kind, draft.reviewed)
-        new_id = await planning.carry_out(db, plan, draft, serving.desk.settings, viewer.user_id)
+        new_id = await planning.carry_out(
+            db, plan, draft, serving.desk.settings, serving.settings.timezone, viewer.user_id
+        )
         found = await lists.find(db, new_id, seen_by)
         assert found is not None
         return interaction_json(found, serving.public_url)

@@ -12,6 +12,7 @@ from dateutil.rrule import rrulestr
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from interactions.records import JsonValue
+from interactions.recurrence import starts
 
 SECONDS_MAX = 7 * 24 * 3600
 RULE_CHARS_MAX = 500
@@ -34,6 +35,8 @@ def _rule(text: str) -> str:
         rrulestr(body, dtstart=datetime(2026, 1, 1, tzinfo=UTC))
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError):
         raise ValueError("is no recurrence rule; one looks like FREQ=WEEKLY;BYDAY=MO") from None
+    if not starts(body, datetime(2026, 1, 1)):  # noqa: DTZ001  # a day of a calendar
+        raise ValueError("never comes, or comes more often than once a day")
     return body
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from daemon import listexports, subjects
+from daemon import listexports, planning, subjects
 from daemon.access import access_of, need_chain, need_whole
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
@@ -27,7 +27,7 @@ from daemon.serving import Serving
 from interactions.access import EVERYTHING, Access
 from interactions.records import JsonValue, Kind
 from interactions.views import InteractionView
-from storage import attention, edits, feed, lists, locations, records
+from storage import attention, blocks, edits, feed, lists, locations, records
 from storage.access import seen
 from storage.audit import touching
 from storage.database import Connection
@@ -254,8 +254,11 @@ async def _change(
     touching(*given.model_fields_set)
     await _need_contacts(db, given.contacts())
     edit = given.edit()
+    plan = await _plan_that_is_done(db, which, edit)
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
         await refuse(db, which)
+    if plan is not None:
+        await planning.follow(db, plan, serving.desk.settings, serving.settings.timezone, datetime.now(UTC))
     if isinstance(given, InteractionEdit) and "on_control" in given.model_fields_set:
         mark = given.on_control
         await attention.set_control(
@@ -266,6 +269,14 @@ async def _change(
     if ("topic" in edit.fields or edit.participants is not None) and not await edits.says_something(db, which):
         what = "needs a topic, or one participant with any text"
         raise Problem("invalid", f"An interaction {what}.", errors=[("", what)])
+
+
+async def _plan_that_is_done(db: Connection, which: UUID, edit: manual.Edit) -> InteractionView | None:
+    """The open plan that a change says is done."""
+    kind, facts = edit.facts or (None, {})
+    if kind is not Kind.PLANNED or facts.get("state") != "done" or await blocks.hold_state(db, which) != "open":
+        return None
+    return await lists.find(db, which)
 
 
 async def _move(db: Connection, which: UUID, subject_id: UUID | None, by: UUID | None, seen_by: Access) -> None:

@@ -153,3 +153,48 @@ async def test_facts_that_can_not_be_are_refused(api: Api, facts: dict[str, Any]
     answer = await api.post("/interactions", {"topic": "x", **facts})
 
     assert (answer.status, answer.json["code"]) == (422, "invalid")
+
+
+async def plans_of(api: Api, chain_id: str) -> list[tuple[str, str | None, str]]:
+    """When each plan of a chain is due, its rule and its state."""
+    items = (await api.get(f"/interactions?chain={chain_id}&type=planned&order=oldest")).json["items"]
+    return [(one["planned"]["due_at"], one["planned"]["repeats"], one["planned"]["state"]) for one in items]
+
+
+async def test_a_plan_that_repeats_is_followed_by_the_next_one_once(api: Api, plan: dict[str, Any]) -> None:
+    chain = plan["chain"]["id"]
+    for _ in range(2):  # carried out as two things, done once
+        assert (await api.post(f"/interactions/{plan['id']}/carry-out", {})).status == 201
+
+    after_first = await plans_of(api, chain)
+    second = (await api.get(f"/interactions?chain={chain}&type=planned&status=to_review")).json["items"][0]
+    await api.patch(f"/interactions/{second['id']}", {"planned": {"state": "done"}})
+    await api.patch(f"/interactions/{second['id']}", {"planned": {"state": "done"}})
+    after_second = await plans_of(api, chain)
+
+    assert after_first == [
+        ("2027-01-15T07:00:00Z", "FREQ=WEEKLY;COUNT=3", "done"),
+        ("2027-01-22T07:00:00Z", "FREQ=WEEKLY;COUNT=2", "open"),
+    ]
+    assert after_second[1:] == [
+        ("2027-01-22T07:00:00Z", "FREQ=WEEKLY;COUNT=2", "done"),
+        ("2027-01-29T07:00:00Z", None, "open"),
+    ]
+    assert (second["topic"], second["participants"][0]["address"]) == ("Показать каталог", "(495) 6329816")
+    assert second["planned"]["intended_type"] == "meeting"
+
+
+async def test_a_series_that_is_cancelled_ends(api: Api, plan: dict[str, Any]) -> None:
+    await api.patch(f"/interactions/{plan['id']}", {"planned": {"state": "cancelled"}})
+
+    assert [state for _, _, state in await plans_of(api, plan["chain"]["id"])] == ["cancelled"]
+
+
+@pytest.mark.parametrize("rule", ["FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", "FREQ=SECONDLY", "FREQ=WEEKLY;BYDAY=XX", "x"])
+async def test_a_rule_that_never_comes_or_too_often_is_refused(api: Api, rule: str) -> None:
+    answer = await api.post(
+        "/interactions",
+        {"type": "planned", "topic": "x", "planned": {"due_at": "2027-01-15T10:00:00Z", "repeats": rule}},
+    )
+
+    assert (answer.status, answer.json["code"]) == (422, "invalid")
