@@ -3,7 +3,12 @@
 import re
 from collections.abc import Mapping
 
+import pytest
+
+from connectors.mail.account import Account
 from connectors.mail.changes import NEWEST_UIDS
+from connectors.mail.session import opened
+from tests.fakes.dovecot import PASSWORD, Dovecot
 from tests.fakes.imap_intake import MemoryIntake
 from tests.fakes.imap_script import OK, Answer, Box, ImapScript
 from tests.fakes.imap_source import bodies, read, running
@@ -240,3 +245,33 @@ async def test_a_folder_whose_uids_are_never_saved_is_not_followed() -> None:
 
     assert intake.read_elsewhere == []
     assert len(intake.mails) == 2
+
+
+# A real server --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.peer("dovecot")
+async def test_a_real_server_tells_what_has_changed_and_what_has_vanished(dovecot: Dovecot) -> None:
+    user = dovecot.new_user()
+    for raw in bodies(1, 2, 3, 4).values():
+        dovecot.deliver(user, raw)
+    account = Account("localhost", dovecot.imaps, "implicit", user, PASSWORD, dovecot.trusting())
+    async with opened(account) as session:
+        before = (await session.examine(b"INBOX")).highestmodseq or 0
+        with dovecot.client(user) as program:
+            program.select("INBOX")
+            program.uid("STORE", "2", "+FLAGS", r"(\Seen \Flagged)")
+            program.uid("STORE", "3", "+FLAGS", r"(\Deleted)")
+            program.expunge()
+        state = await session.examine(b"INBOX")
+
+        assert session.tells_vanished
+        assert before < (state.highestmodseq or 0)
+        assert list(await session.changed_uids(4, before)) == [2]
+        changed, gone = await session.changes(4, before, flags=True)
+        assert [(one.uid, one.seen) for one in changed] == [(2, True)]
+        assert gone == [(3, 3)]
+        assert [one.seen for one in (await session.changes(4, before, flags=False))[0]] == [None]
+        assert {one.uid: one.seen for one in await session.flags([1, 2, 3, 4])} == {1: False, 2: True, 4: False}
+        assert await session.changes(4, state.highestmodseq or 0, flags=True) == ([], [])
+    assert sorted(dovecot.flags(user)) == ["", "", "FS"]
