@@ -301,14 +301,14 @@ def _program() -> str | None:
 
 
 @contextlib.contextmanager
-def running_dovecot() -> Iterator[Dovecot]:
+def running_dovecot(kind: type[Dovecot] = Dovecot) -> Iterator[Dovecot]:
     """A server for the length of a `with`. Where Dovecot is not installed the tests are skipped, but never in CI."""
     if _program() is None:
         reason = "Dovecot is not installed: apt-get install dovecot-imapd"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    server = Dovecot()
+    server = kind()
     try:
         server.start()
         yield server

@@ -4,8 +4,7 @@ Debian's packages of Dovecot, Cyrus and Courier exclude one another. Dovecot is 
 into a folder of its own below `.venv/peers` (`tests/peers.sh`; TEST_PEERS names another place), and run from there, so
 nothing of the system changes. What they need beside their own packages they find in the system.
 
-    running(name)      "dovecot", "cyrus" or "courier" for the length of a `with`; where it is not there, or may not be
-                       run, the test is skipped, but never in CI
+Where a server is not there, or may not be run, its tests are skipped, but never in CI.
 """
 
 import contextlib
@@ -38,6 +37,8 @@ class MailServer(Protocol):
     imap: int
 
     def new_user(self) -> str: ...
+
+    def log(self) -> str: ...
 
     def client(self, user: str) -> contextlib.AbstractContextManager[imaplib.IMAP4]: ...
 
