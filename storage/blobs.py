@@ -4,7 +4,7 @@ On a disk of our own, all new files of a batch go into one pack file with one fl
 a flush per mail would make a first read wait for the disk ten times as long. Where several daemons share no disk
 (`Blobs(None)`), the bytes are in the database.
 
-The pack is durable before the rows that name it are written: its bytes, its name, and the folders made for it. A crash in
+The pack is durable before the rows that name it are committed: its bytes, its name, and the folders made for it. A crash in
 between leaves a pack that no row names; it does no harm and is swept. The files are bytes only: names from mails never
 reach the file system. A pack that is gone or too short, after a disk's fault or a restore without the data folder, is
 NotFound in words; its rows stay.
@@ -12,7 +12,7 @@ NotFound in words; its rows stay.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -61,9 +61,17 @@ class Blobs:
 
     async def keep(self, db: Connection, contents: Sequence[bytes]) -> list[Stored]:
         """Makes bytes durable; those that are there already are left out. To be called before the transaction."""
+        return await self.write(await self.missing(db, contents))
+
+    async def missing(self, db: Connection, contents: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Those of these bytes that are not there yet, by their hashes."""
         by_hash = {sha256(content).digest(): content for content in contents}
         known = {row["sha256"] for row in await db.fetch(KNOWN, list(by_hash))}
-        new = {digest: content for digest, content in by_hash.items() if digest not in known}
+        return {digest: content for digest, content in by_hash.items() if digest not in known}
+
+    async def write(self, new: Mapping[bytes, bytes]) -> list[Stored]:
+        """Makes bytes durable that are missing. It needs no connection, so it may go on beside the transaction that will
+        write their rows, and has to be over before that one commits."""
         if not new:
             return []
         if self._folder is None:

@@ -1,6 +1,6 @@
 """The door for everything that arrives: read, then gather, decide, write and checkpoint in one transaction.
 
-    arrivals ──► read (parse) and keep raw bytes ──► BEGIN
+    arrivals ──► read (parse) and keep raw bytes ──► BEGIN   (the disk may still be at it)
                  loop or worker   one pack, fsync    fence: is the source still ours?
                                                      admit: gather → decide → write
                                                      checkpoint
@@ -64,26 +64,29 @@ class Desk:
         came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
         unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]
         wanted = [one for one in came if one.location not in unwanted] if unwanted else came
-        erased, mails, unread, stored = await self._take_in(wanted, now)
+        erased, mails, unread, keeping = await self._take_in(wanted, now)
         unwanted += [one.arrival.location for one in erased]
         left_out = [locations.Placed(at, None) for at in (*batch.left_out, *unwanted)]
         ready = mail.MailBatch(lease.name, lease.source_id, mails, unread)
 
         async def work(db: Connection) -> int:
             await leases.fence(db, lease.source_id, lease.token)
-            await blobs.add_all(db, stored)
             new = await mail.admit(db, ready, self.settings, now) if mails or unread else 0
             await locations.place_alike(db, lease.source_id, batch.again)
             await locations.add_all(db, lease.source_id, left_out)
             new += await self.admit_events(db, lease.name, batch.arrivals, now)
             if batch.checkpoint is not None:
                 await checkpoints.save(db, lease.source_id, batch.checkpoint.key, batch.checkpoint.state)
+            await blobs.add_all(db, await keeping)
             return new
 
-        if after is not None:
-            await asyncio.wait([after])
-            after.result()
-        new = await self._database.in_transaction(work)
+        try:
+            if after is not None:
+                await asyncio.wait([after])
+                after.result()
+            new = await self._database.in_transaction(work)
+        finally:
+            keeping.cancel()
         if len(batch.arrivals) > len(came):  # events of a telephone system
             # Apart: whoever is fenced holds the row of the source, and two that do would wait for each other.
             async with self._database.connection() as db:
@@ -105,8 +108,9 @@ class Desk:
 
     async def _take_in(
         self, wanted: Sequence[MailArrived], now: datetime
-    ) -> tuple[list[ReadMail], list[ReadMail], list[mail.Unread], list[blobs.Stored]]:
-        """Reads mails and keeps their bytes, at the same time, unless some may have to stay out; those come first."""
+    ) -> tuple[list[ReadMail], list[ReadMail], list[mail.Unread], "asyncio.Future[list[blobs.Stored]]"]:
+        """Reads mails and keeps their bytes, at the same time, unless some may have to stay out; those come first. The
+        disk may be at work still, but needs no connection any more: a transaction that waits for it holds up no other."""
         if wanted and await self._is_anybody_erased():
             mails, unread = await self._read(wanted, now)
             async with self._database.connection() as db:
@@ -118,16 +122,23 @@ class Desk:
         try:
             mails, unread = await self._read(wanted, now)
             return [], mails, unread, await keeping
-        finally:
+        except BaseException:
             keeping.cancel()
+            raise
+
+    async def _keep(self, raws: Sequence[bytes]) -> "asyncio.Future[list[blobs.Stored]]":
+        """Begins to make bytes durable; returns once it is known which of them are there already."""
+        new: dict[bytes, bytes] = {}
+        if raws:
+            async with self._database.connection() as db:
+                new = await self._store.missing(db, raws)
+        writing = asyncio.ensure_future(self._store.write(new))
+        writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody may no longer want it
+        return writing
 
     async def _is_anybody_erased(self) -> bool:
         async with self._database.connection() as db:
             return await is_anybody_kept_out(db)
-
-    async def _keep(self, raws: Sequence[bytes]) -> list[blobs.Stored]:
-        async with self._database.connection() as db:
-            return await self._store.keep(db, raws) if raws else []
 
     async def _read(self, arrivals: Sequence[MailArrived], now: datetime) -> tuple[list[ReadMail], list[mail.Unread]]:
         """Parses mails, in their order; what can't be parsed is kept with its reason and holds up nothing. While a process
