@@ -38,7 +38,7 @@ class Placement:
     """Where the mails of a batch go. `merged` maps chains that become redirects to the one that stays; `new_chains` are
     to be made. `moved` are stored mails that leave a loose chain, with where they go; `link_of` is of new mails and of stored
     ones whose reason is another now. `loose` says of chains whether they are; `continues` what a chain comes after; `owned`
-    whose an id is; `awaits` who stands for those that wait for one, and `ranks` how well he does."""
+    whose an id is; `unclear` the chains that must be taken as loose for a decision: with them it is to be made again; `awaits` who stands for those that wait for one, and `ranks` how well he does."""
 
     chain_of: Mapping[UUID, UUID]
     link_of: Mapping[UUID, Link]
@@ -50,6 +50,7 @@ class Placement:
     loose: Mapping[UUID, bool] = field(default_factory=dict)
     continues: Mapping[UUID, UUID] = field(default_factory=dict)
     owned: Mapping[bytes, UUID] = field(default_factory=dict)
+    unclear: frozenset[UUID] = frozenset()
 
 
 def place(mails: Sequence[Threadable], known: Known, salt: bytes = b"") -> Placement:
@@ -92,6 +93,7 @@ def _settle(weaving: Weaving, salt: bytes) -> Placement:
         moved=moved,
         loose=_loose(weaving, stays),
         continues=_continued(weaving, stays),
+        unclear=frozenset(weaving.unclear),
         owned={ref: one for ref, one in weaving.owned.items() if known.owners.get(ref) != one},
     )
 

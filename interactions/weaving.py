@@ -109,6 +109,7 @@ class Weaving:
         self.awaits: dict[Wait, UUID] = {}
         self.ranks: dict[Wait, datetime] = {}
         self.behind: dict[UUID, UUID] = {}
+        self.unclear: set[UUID] = set()
         self._first: dict[Wait, UUID] = {}
         self._waiting: dict[bytes, list[tuple[bytes, UUID]]] = {}
         for one in (*known.chains, *self.mails):
@@ -261,10 +262,16 @@ class Weaving:
                 continue
             target = self._nearest(mail, topics[mail.guess_key])
             node = self.node(target.interaction_id) if target is not None else None
+            if target is not None and (whole := {one for one in strands[root] if self._is_whole(one)}):
+                self.unclear |= whole
+                continue
             if target is None or node is None or size[strand_of[node]] > STRAND_MAX:
                 continue
             if self.sets.join(mail.interaction_id, node):
                 self.guesses[mail.interaction_id] = target.interaction_id
+
+    def _is_whole(self, item: UUID) -> bool:
+        return item not in self.mails and item not in self.known.loose
 
     def _size(self, item: UUID) -> int:
         return 1 if item in self.mails else 0 if item in self.known.loose else self.known.chains[item].size
@@ -277,8 +284,6 @@ class Weaving:
             return True
         for item in strand:
             other = self.mails.get(item)
-            if other is None and item not in self.known.loose:
-                return True
             if other is None or other is mail:
                 continue
             named, theirs = {*other.tokens, *other.parents}, {(one.ref, one.key) for one in other.shared}

@@ -59,8 +59,10 @@ LOOKS_MAX = 12
 class _Look:
     """One look at what is stored about a batch: what it found, and which chains a decision takes."""
 
-    def __init__(self, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]]) -> None:
-        self.mails, self.echoes = mails, echoes
+    def __init__(
+        self, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]], unclear: frozenset[UUID]
+    ) -> None:
+        self.mails, self.echoes, self.unclear = mails, echoes, unclear
         self.own = sorted({mail.ref for mail in mails if mail.ref})
         parents = {one for mail in mails for one in (*mail.parents, *mail.tokens)}
         shared = [one for mail in mails for one in mail.shared] + [one for _, one in echoes]
@@ -135,17 +137,17 @@ class _Look:
     async def _to_place_anew(self, db: Connection) -> set[UUID]:
         """The chains whose mails are placed one by one."""
         found = {
-            chain_id for chain_id in self.chain_of.values() if chain_id in self.held and self.held[chain_id].is_loose
+            one
+            for one in self.chain_of.values()
+            if one in self.unclear or (one in self.held and self.held[one].is_loose)
         }
         new = {mail.interaction_id: mail for mail in self.mails}
         for mail in self.mails:
             owner = self.owners.get(mail.ref) if mail.ref else None
             if owner in self.facts and mail.place < self.facts[owner].place:
                 found.add(self.chain_of[owner])
-            is_guess = mail.interaction_id in self.likely or any(is_likely(mail, one) for one in self.mails)
-            if mail.is_mass or is_guess:
-                names = {mail.ref, *((*mail.parents, *(one.ref for one in mail.shared)) if not mail.is_mass else ())}
-                found |= {self.chain_of[one] for (ref, _), one in self.awaited.items() if ref in names}
+            if mail.is_mass:
+                found |= {self.chain_of[one] for (ref, _), one in self.awaited.items() if ref == mail.ref}
         answers = await threads.answers_to(db, self.mails)
         for row in await threads.find(db, {one for one, _ in answers}) if answers else ():
             facts = threads.facts_in(row)
@@ -194,6 +196,7 @@ class _Look:
             self._add_facts(await threads.find(db, unknown))
 
     async def hold(self, db: Connection, chain_ids: set[UUID]) -> None:
+        self.held = {}
         for row in await db.fetch(LOCK_CHAINS, sorted(chain_ids)):
             facts = ChainFacts(row["id"], row["first_at"], row["root_id"], row["size"], row["is_loose"])
             self.held[row["id"]] = facts
@@ -215,15 +218,28 @@ class _Look:
         )
 
 
-async def claim(db: Connection, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]] = ()) -> Known:
-    """All that is stored about these mails, locked until the transaction ends. `echoes`: conversations of stored mails."""
-    look = _Look(mails, echoes)
+async def claim(
+    db: Connection,
+    mails: Sequence[Threadable],
+    echoes: Sequence[tuple[UUID, Shared]] = (),
+    unclear: frozenset[UUID] = frozenset(),
+) -> Known:
+    """All that is stored about these mails, locked until the transaction ends. `echoes`: conversations of stored mails;
+    `unclear`: chains whose mails are to be placed anew, as an earlier decision in this transaction has found."""
+    look = _Look(mails, echoes, unclear)
     if look.locked:
         await db.execute(ADD_REFS, look.locked)
         await db.fetch(LOCK_REFS, look.locked)
+    wanted: set[UUID] = set()
     for _ in range(LOOKS_MAX):
+        # All chains in one order, or two batches wait for each other: what was locked before more were found is let go.
+        locked = db.transaction()
+        await locked.start()
+        await look.hold(db, wanted)
         missing = await look.look(db)
         if not missing:
+            await locked.commit()
             return look.known()
-        await look.hold(db, missing)
+        await locked.rollback()
+        wanted |= missing
     raise Conflict("chains changed under our hands too often")

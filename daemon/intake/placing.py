@@ -36,8 +36,13 @@ def facts_of(
 
 async def decide(db: Connection, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]]) -> Placement:
     """Where mails go; all that this rests on is locked."""
-    known = await weaving.claim(db, mails, echoes)
-    placement = place(mails, known, uuid4().bytes)
+    unclear: frozenset[UUID] = frozenset()
+    while True:
+        known = await weaving.claim(db, mails, echoes, unclear)
+        placement = place(mails, known, uuid4().bytes)
+        if placement.unclear <= unclear:
+            break
+        unclear |= placement.unclear
     new = [(mail, one) for mail, one in echoes if mail in known.mails and (mail, one) in known.echoes]
     await threads.share(db, new)
     return placement

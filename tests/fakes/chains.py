@@ -29,10 +29,16 @@ class Store:
         return chain_id
 
     def add(self, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]] = ()) -> Placement:
-        placement = place(mails, self._known(mails, echoes), next(self._salts).to_bytes(4, "big"))
-        self.chain_of |= placement.moved
-        self.redirects |= placement.merged
-        self.chain_of = {one: self.final(chain) for one, chain in self.chain_of.items()} | placement.chain_of
+        unclear: frozenset[UUID] = frozenset()
+        while True:
+            placement = place(mails, self._known(mails, echoes, unclear), next(self._salts).to_bytes(4, "big"))
+            if placement.unclear <= unclear:
+                break
+            unclear |= placement.unclear
+        self.chain_of.update(placement.moved)
+        self.redirects.update(placement.merged)
+        self.chain_of = {one: self.final(chain) for one, chain in self.chain_of.items()}
+        self.chain_of.update(placement.chain_of)
         self.mails |= {one.interaction_id: one for one in mails}
         self.links |= placement.link_of
         self.owners |= placement.owned
@@ -63,9 +69,11 @@ class Store:
         first_at, root_id = min(members)
         return ChainFacts(chain_id, first_at, root_id, len(members), chain_id in self.loose)
 
-    def _known(self, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]]) -> Known:
-        """Everything there is, with those chains loose that `storage.chains.claim` would find to be."""
-        loose = {chain_id for chain_id in self.loose if chain_id in self.chain_of.values()}
+    def _known(
+        self, mails: Sequence[Threadable], echoes: Sequence[tuple[UUID, Shared]], unclear: frozenset[UUID]
+    ) -> Known:
+        """Everything there is, with those chains loose that `storage.weaving.claim` would find to be."""
+        loose = {chain_id for chain_id in (*self.loose, *unclear) if chain_id in self.chain_of.values()}
         for new in mails:
             held = self.owners.get(new.ref) if new.ref else None
             if held is not None and new.place < self.mails[held].place:
@@ -73,9 +81,6 @@ class Store:
             if new.is_mass:
                 loose |= {self.chain_of[one] for (ref, _), one in self.awaited.items() if ref == new.ref}
             loose |= {self.chain_of[one] for one, old in self.mails.items() if is_likely(old, new)}
-            if any(is_likely(new, old) for old in (*self.mails.values(), *mails)):
-                names = {new.ref, *new.parents, *(one.ref for one in new.shared)}
-                loose |= {self.chain_of[one] for (ref, _), one in self.awaited.items() if ref in names}
         members = {c: tuple(m for m, held in self.chain_of.items() if held == c) for c in loose}
         some = [*mails, *(self.mails[one] for one in self.chain_of)]
         likely: dict[UUID, UUID] = {}

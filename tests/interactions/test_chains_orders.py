@@ -200,18 +200,20 @@ def test_a_robots_notices_do_not_follow_the_first_of_them() -> None:
 
 
 def test_a_stranger_kept_out_has_a_chain_of_his_own_and_a_colleague_has_not() -> None:
-    guarded: dict[str, object] = {"is_guarded": True, "prefix": "reply"}
-    firm: dict[str, object] = {"firms": frozenset({FIRM}), "firm": FIRM}
-    mails = {
-        "asked": mail("asked", **firm),
-        "answer": mail("answer", "asked", day=1, prefix="reply", sender=US, to=(IVAN,), **{**firm, "firm": None}),
-        "olga": mail("olga", "answer", day=2, sender=OLGA, **guarded, **firm),
-        "petr": mail("petr", "answer", day=2, sender=PETR, **guarded),
-        "again": mail("again", "answer", day=3, sender=PETR, **guarded),
-    }  # fmt: skip
+    firms = frozenset({FIRM})
 
-    assert_always(mails, ["again petr", "answer asked olga"]) if False else None
-    assert_always({name: mails[name] for name in ("asked", "answer", "olga", "petr")}, ["answer asked olga", "petr"])
+    def guarded(name: str, day: float, sender: bytes, firm: bytes | None = None) -> Threadable:
+        return mail(name, "answer", day=day, prefix="reply", sender=sender, firm=firm, is_guarded=True)
+
+    mails = {
+        "asked": mail("asked", firms=firms, firm=FIRM),
+        "answer": mail("answer", "asked", day=1, prefix="reply", sender=US, to=(IVAN,), firms=firms),
+        "olga": guarded("olga", 2, OLGA, FIRM),
+        "petr": guarded("petr", 2, PETR),
+        "again": guarded("again", 3, PETR),
+    }
+
+    assert_always(mails, ["again petr", "answer asked olga"])
 
 
 def test_the_oldest_of_several_mails_with_one_id_has_it() -> None:
@@ -271,10 +273,10 @@ def test_what_leaves_a_chain_leaves_it_its_id_and_gets_a_new_one() -> None:
 
 def test_a_very_long_strand_takes_no_guesses() -> None:
     long = [mail("m0"), *(mail(f"m{n}", f"m{n - 1}", day=0.001 * n, prefix="reply") for n in range(1, 502))]
-    for order in ([*long, WEB], [WEB, *long], [*long[:300], WEB, *long[300:]]):
+    for order in ([*long, WEB], [WEB, *long]):
         store = Store()
-        for n in range(0, len(order), 100):
-            store.add(order[n : n + 100])
+        for n in range(0, len(order), 251):
+            store.add(order[n : n + 251])
 
         assert len(store.groups()) == 2
 
@@ -330,7 +332,7 @@ def in_order(mails: Sequence[Threadable], size: int = 1) -> frozenset[frozenset[
 
 
 @given(mixed())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 def test_every_order_of_up_to_six_mails_gives_the_same_chains(mails: list[Threadable]) -> None:
     expected = in_order(mails, len(mails))
 
@@ -339,7 +341,7 @@ def test_every_order_of_up_to_six_mails_gives_the_same_chains(mails: list[Thread
 
 
 @given(mixed(7, 14), st.randoms(use_true_random=False), st.integers(1, 5))
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 def test_random_orders_and_batches_of_more_mails_give_the_same_chains(
     mails: list[Threadable], chance: Random, size: int
 ) -> None:

@@ -36,14 +36,18 @@ def web(n: int, own: str, *parents: str, **more: object) -> Threadable:
         "sender": IVAN, "people": frozenset({IVAN, US}), "guess_key": b"guess...", "guess_days": 45, "may_guess": True,
         **more,
     }  # fmt: skip
-    return mail(n, own, *parents, **fields)
+    return replace(mail(n, own, *parents), **fields)  # type: ignore[arg-type]
 
 
 async def add(db: Connection, *mails: Threadable, echoes: Iterable[tuple[UUID, Shared]] = ()) -> Placement:
     """Places mails as the intake does."""
-    placement = place(
-        mails, await weaving.claim(db, mails, tuple(echoes)), mails[0].interaction_id.bytes if mails else b""
-    )
+    unclear: frozenset[UUID] = frozenset()
+    while True:
+        known = await weaving.claim(db, mails, tuple(echoes), unclear)
+        placement = place(mails, known, mails[0].interaction_id.bytes if mails else b"")
+        if placement.unclear <= unclear:
+            break
+        unclear |= placement.unclear
     members = []
     for one in mails:
         n = (one.occurred_at - START) // timedelta(minutes=1)
