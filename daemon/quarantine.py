@@ -14,7 +14,7 @@ from daemon.intake.desk import Desk
 from interactions.admission import read_mail
 from interactions.arrivals import Location, MailArrived
 from interactions.mime import TooComplex
-from interactions.records import Json
+from interactions.records import Json, JsonValue
 from storage import quarantine, sources
 from storage.blobs import Blobs
 from storage.database import Connection, Database
@@ -72,5 +72,15 @@ def _arrival(source: str, locator: Json, raw: bytes) -> MailArrived:
         Location(str(locator.get("folder", "")), uidvalidity, uid),
         raw,
         datetime.fromisoformat(received) if isinstance(received, str) else None,
-        size=len(raw),
+        seen=locator.get("seen") is True,
+        folder_role=_text(locator.get("folder_role")) or "",
+        size=size if isinstance(size := locator.get("size"), int) else len(raw),
+        mail_id=_text(locator.get("mail_id")),
+        thread_id=_text(locator.get("thread_id")),
+        labels=tuple(str(one) for one in labels) if isinstance(labels := locator.get("labels"), list) else (),
+        handled_elsewhere=locator.get("handled_elsewhere") is True,
     )
+
+
+def _text(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None

@@ -19,7 +19,7 @@ from interactions.admission import ReadMail, decide_mail, mail_participants
 from interactions.arrivals import MailArrived, head_digest
 from interactions.chains import Placement
 from interactions.guards import flags_of
-from interactions.records import Interaction, JsonValue
+from interactions.records import Interaction, Json
 from storage import addresses, feed, guards, locations, origins, quarantine, records
 from storage.database import Connection
 
@@ -111,6 +111,27 @@ async def _flag(db: Connection, new: Sequence[Interaction], placement: Placement
     return sorted(changed.keys() - {one.id for one in new})
 
 
+def _locator(arrival: MailArrived) -> Json:
+    """What is known of a mail besides its bytes: it is read again as it came (`daemon.quarantine`)."""
+    where, received_at = arrival.location, arrival.received_at
+    known: Json = {
+        "size": arrival.size if arrival.size != len(arrival.raw) else None,
+        "folder_role": arrival.folder_role,
+        "mail_id": arrival.mail_id,
+        "thread_id": arrival.thread_id,
+        "labels": list(arrival.labels),
+        "handled_elsewhere": arrival.handled_elsewhere,
+        "seen": arrival.handled_elsewhere and arrival.seen,
+    }
+    return {
+        "folder": where.folder,
+        "uidvalidity": where.uidvalidity,
+        "uid": where.uid,
+        "received_at": received_at.isoformat() if received_at else None,
+        **{name: value for name, value in known.items() if value},
+    }
+
+
 async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> None:
     placed = [
         locations.Placed(
@@ -128,15 +149,8 @@ async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> N
     ]
     kept = []
     for one in batch.unread:
-        where = one.arrival.location
-        locator: dict[str, JsonValue] = {
-            "folder": where.folder,
-            "uidvalidity": where.uidvalidity,
-            "uid": where.uid,
-            "received_at": one.arrival.received_at.isoformat() if one.arrival.received_at else None,
-        }
-        entry = quarantine.Kept(uuid4(), one.reason, locator, sha256(one.arrival.raw).digest())
+        entry = quarantine.Kept(uuid4(), one.reason, _locator(one.arrival), sha256(one.arrival.raw).digest())
         kept.append(entry)
-        placed.append(locations.Placed(where, None, entry.id))
+        placed.append(locations.Placed(one.arrival.location, None, entry.id))
     await quarantine.add_mails(db, batch.source, kept)
     await locations.add_all(db, batch.source_id, placed)

@@ -51,6 +51,27 @@ async def test_a_mail_that_can_be_read_now_becomes_a_record_at_its_place(api: Ap
     assert (await api.post(f"/quarantine/{entry}/retry", {})).status == 404
 
 
+async def test_a_mail_is_read_again_with_all_that_was_known_of_it(api: Api) -> None:
+    database, serving = api.serving.database, api.serving
+    raw = raw_mail("1")
+    came = MailArrived(
+        "sales", Location("Spam", 1, 7), raw, datetime(2026, 11, 23, 9, tzinfo=UTC), seen=True, folder_role="junk",
+        size=9_000_000, mail_id="gm:1", thread_id="gm:2", labels=("Work",), handled_elsewhere=True,
+    )  # fmt: skip
+    async with database.connection() as db:
+        [lease] = await leases.acquire(db, "test", ["sales"], 1, 60)
+    await Desk(database, serving.blobs, serving.desk.settings, refuses).accept(lease, Batch([came]))
+    [one] = (await api.get("/quarantine")).json["items"]
+
+    await api.post(f"/quarantine/{one['id']}/retry", {})
+
+    async with database.connection() as db:
+        [place] = await db.fetch("SELECT mail_id, thread_id, labels, seen, size FROM mail_location")
+        [record] = await db.fetch("SELECT reviewed, block->'marks' AS marks FROM interaction")
+    assert tuple(place) == ("gm:1", "gm:2", ["Work"], True, 9_000_000)
+    assert (record["reviewed"], record["marks"]) == (True, ["truncated", "oversized", "from_junk"])
+
+
 async def test_a_mail_that_has_come_by_another_way_is_not_doubled(api: Api, entry: UUID) -> None:
     database = api.serving.database
     async with database.connection() as db:
