@@ -55,6 +55,13 @@ SELECT c.id FROM chain c WHERE c.id = ANY($1::uuid[]) AND NOT EXISTS (
 """
 
 
+GONE_ADDRESSES = """
+SELECT a.id FROM address a WHERE a.id = ANY($1::uuid[]) AND NOT EXISTS (
+    SELECT FROM participant p JOIN interaction i ON i.id = p.interaction_id
+    WHERE p.address_id = a.id AND i.deleted_at IS NULL AND sees($2, $3, i.source, i.responsible_id, i.id))
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class SeenChain:
     """A chain as far as it is seen: its first member that is, how many there are, and when the last one was."""
@@ -114,3 +121,10 @@ async def unseen_chains(db: Connection, ids: Collection[UUID], access: Access) -
     if not access.hidden or not ids:
         return set()
     return {row["id"] for row in await db.fetch(GONE_CHAINS, list(ids), access.unseen, list(access.mine))}
+
+
+async def unseen_addresses(db: Connection, ids: Collection[UUID], access: Access) -> set[UUID]:
+    """Those of these addresses that take part in nothing that is seen."""
+    if not access.hidden or not ids:
+        return set()
+    return {row["id"] for row in await db.fetch(GONE_ADDRESSES, list(ids), access.unseen, list(access.mine))}

@@ -37,6 +37,7 @@ STREAMS_MAX = 500
 STREAMS_OF_ONE_MAX = 20
 LOOK_EACH_SECONDS = 0.25
 SILENCE_SECONDS_MAX = 15.0
+OF_INTERACTIONS = ("interaction", "call", "reminder", "outgoing")  # what begins so is about an interaction
 
 _open: Counter[str] = Counter()
 
@@ -140,18 +141,20 @@ def _into(one: feed.Numbered) -> UUID | None:
 
 
 async def _unseen(db: Connection, found: Sequence[feed.Numbered], seen_by: Access) -> set[UUID]:
-    """What of these changes are about somebody may not see: interactions, and chains and subjects of nothing else."""
+    """What of these changes are about somebody may not see: interactions, and chains, subjects and addresses of nothing
+    else. Contacts and sources are everybody's."""
     if not seen_by.hidden:
         return set()
     refs: dict[str, set[UUID]] = {}
     for one in found:
         if one.change.ref is not None:
             refs.setdefault(one.change.type.partition(".")[0], set()).add(one.change.ref)
-    chains, about, contacts = (refs.pop(kind, set()) for kind in ("chain", "subject", "contact"))
-    chains |= {into for one in found if (into := _into(one)) is not None}
-    interactions = set[UUID]().union(*refs.values()) - contacts
+    interactions = set[UUID]().union(*(refs.get(kind, ()) for kind in OF_INTERACTIONS))
+    chains = refs.get("chain", set()) | {into for one in found if (into := _into(one)) is not None}
+    about = refs.get("subject", set())
     return {
         *(interactions - (await access.seen(db, interactions, seen_by)).keys()),
         *await access.unseen_chains(db, chains, seen_by),
+        *await access.unseen_addresses(db, refs.get("address", ()), seen_by),
         *(about - await subjects.seen(db, list(about), seen_by)),
     }

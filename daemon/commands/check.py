@@ -207,7 +207,7 @@ def check_people(settings: Settings, users: Sequence[User]) -> list[Item]:
         if name.casefold() not in active:
             items.append(
                 Item(
-                    place, "warning", f"{name} is no user, so nobody is responsible by it", f"ringmail user add {name}"
+                    place, "warning", f"{name} is no user, so nobody is meant by it", f"ringmail user add {name}"
                 )
             )
     return items
@@ -220,6 +220,8 @@ def named_people(settings: Settings) -> list[tuple[str, str]]:
         for mailbox in settings.mailboxes
         if mailbox.responsible
     ]
+    for mailbox in settings.mailboxes:
+        found += [(user, f"mailbox {mailbox.name}: members") for user in mailbox.members if "@" in user]
     for phone in settings.telephony:
         found += [(user, f"telephony {phone.name}: lines {line}") for line, user in phone.lines.items() if user]
         found += [(user, f"telephony {phone.name}: extensions {one}") for one, user in phone.extensions.items() if user]

@@ -83,7 +83,7 @@ def with_storage(context: typer.Context, work: Callable[[Settings, Storage], Awa
 
     if context.info_name == "sync":  # reading a mailbox is nobody's act
         return asyncio.run(run())
-    with acting(Actor("program", f"ringmail {context.info_name}", remote=_login())):
+    with acting(Actor("program", context.command_path, remote=_login())):
         return asyncio.run(run())
 
 

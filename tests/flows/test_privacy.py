@@ -7,7 +7,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
@@ -15,7 +15,7 @@ import pytest
 from config.load import loads
 from daemon import access
 from daemon.server import routes
-from storage import quarantine
+from storage import feed, quarantine
 from storage.database import Database
 from storage.quarantine import Kept
 from tests.fakes.api import add_contact
@@ -180,6 +180,29 @@ async def test_words_of_private_mail_are_found_by_members_only(planted: Planted)
             for name in ("anna", "boris", "admin", "read_token", "admin_token", "grigori", "vera", "dora")
         }
         assert found == dict.fromkeys(found, 2) | dict.fromkeys(("boris", "admin", "read_token"), 0)
+
+
+async def test_an_outsider_hears_of_addresses_contacts_and_sources_as_everybody_does(planted: Planted) -> None:
+    office, [party] = planted.office, planted.values["party_id"]
+    changes = [
+        feed.Change("address.relinked", UUID(party), {"key": "zebrakey"}),
+        feed.Change("contact.updated", UUID(planted.values["contact_id"][0])),
+        feed.Change("source.state_changed", None, {"name": "ceo"}),
+    ]
+    async with office.api.serving.database.connection() as db:
+        last = await feed.last(db)
+        await feed.add(db, changes)
+    await office.number()
+
+    told = [
+        [one["type"] for one in (await person.get(f"/events?after={last}")).json["items"]]
+        for person in (office.anna, office.boris)
+    ]
+
+    assert told == [
+        ["address.relinked", "contact.updated", "source.state_changed"],
+        ["contact.updated", "source.state_changed"],
+    ]
 
 
 async def test_the_stream_tells_an_outsider_nothing_of_it(planted: Planted) -> None:

@@ -103,6 +103,14 @@ async def test_a_chain_begins_and_counts_as_it_is_seen(chain: Database) -> None:
     assert gone == {ids(4)[1]}
 
 
+async def test_an_address_that_takes_part_in_nothing_that_is_seen_is_not_told_of(chain: Database) -> None:
+    async with chain.connection() as db:
+        rows = {row["value"]: row["id"] for row in await db.fetch("SELECT id, value FROM address")}
+
+        assert await access.unseen_addresses(db, list(rows.values()), SHUT) == {rows["eve@other.example"]}
+        assert await access.unseen_addresses(db, list(rows.values()), EVERYTHING) == set()
+
+
 async def test_no_list_shows_what_is_not_seen(chain: Database) -> None:
     async with chain.connection() as db:
         rows = await db.fetch("SELECT id, value FROM address")

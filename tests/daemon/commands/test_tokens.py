@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from daemon.passwords import digest
-from storage import people
+from storage import audit, people
+from storage.audit import Filter
 from tests.fakes.command import Ringmail, ask
 
 
@@ -63,3 +64,17 @@ def test_wrong_usage_says_what_is_right(ringmail: Ringmail, arguments: tuple[str
     assert said.code == 2
     assert words in said.err
     assert said.out == ""
+
+
+def test_a_token_made_at_the_command_line_is_in_the_audit_log_without_its_secret(ringmail: Ringmail) -> None:
+    made = ringmail("token", "create", "crm", "--scopes", "read", "--json").json
+    ringmail("token", "revoke", "crm")
+
+    found = asyncio.run(ask(ringmail.dsn, lambda db: audit.page(db, Filter())))
+
+    told = [(one.act, one.actor.kind, one.actor.name, str(one.ref)) for _, one in reversed(found)]
+    assert told == [
+        ("token.created", "program", "ringmail token create", made["id"]),
+        ("token.revoked", "program", "ringmail token revoke", made["id"]),
+    ]
+    assert made["token"] not in str(found)
