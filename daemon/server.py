@@ -38,6 +38,7 @@ from daemon.api import (
     acts,
     attachments,
     audit,
+    calendars,
     completing,
     contactacts,
     contacts,
@@ -125,6 +126,7 @@ def routes(serving: Serving) -> FastAPI:
     for router in (
         acts.router,
         attachments.router,
+        calendars.router,
         audit.router,
         completing.router,
         records.router,
@@ -141,6 +143,7 @@ def routes(serving: Serving) -> FastAPI:
     ):
         app.include_router(router, prefix=API)
     app.include_router(system.metrics_router)
+    app.include_router(calendars.open_router)
     app.include_router(pages.router)
     app.mount("/static", StaticFiles(directory=str(files("daemon.web") / "static")), name="static")
     for kind, answer in _ANSWERS.items():

@@ -91,6 +91,7 @@ async def _sheet(request: Request, wanted: lists.Filter | None, form: str) -> Re
             raise Problem("too_large", str(error)) from None
     await serving.readings.note("interactions.exported", None, count=len(found))
     content = await asyncio.to_thread(listexports.sheet, found, form, serving.public_url)
+    await serving.readings.note("interactions.exported", None, format=form, rows=len(found))
     headers = {**SHEET_HEADERS, "Content-Disposition": f'attachment; filename="interactions.{form}"'}
     return Response(content, 200, headers, listexports.TYPES[form])
 
