@@ -11,7 +11,7 @@ A HIGHESTMODSEQ that went down, as it does where an index was made anew, is beli
 counts from there. So it is when following is switched on later. What is told is committed before the new MODSEQ is: after a
 kill it is told again.
 
-How it fails. A server that refuses CHANGEDSINCE is followed as one without it.
+How it fails. A server that refuses CHANGEDSINCE is followed as one without it from then on.
 
 Limits: of mails that were changed more than `CHANGED_MAX` at a time in a large folder, the vanished ones are left to the
 audit.
@@ -38,6 +38,7 @@ class Follower:
         self._folder = folder
         self._intake = intake
         self._handled_elsewhere = handled_elsewhere
+        self._is_refused = False
 
     @property
     def wants_flags(self) -> bool:
@@ -51,7 +52,7 @@ class Follower:
     async def follow(self, session: ImapSession, cursor: Cursor, state: FolderState) -> tuple[Cursor, bool]:
         """Takes up changes in the folder that is open; returns the cursor as it is then, and whether all that vanished
         was told."""
-        flags, highest = self.wants_flags, state.highestmodseq or 0
+        flags, highest = self.wants_flags, 0 if self._is_refused else state.highestmodseq or 0
         if not cursor.uidvalidity or not (flags or session.tells_vanished):
             return cursor, False
         if not highest:
@@ -66,7 +67,8 @@ class Follower:
             try:
                 is_told = await self._changed(session, cursor, state)
             except NotDone:
-                return await self.follow(session, cursor, replace(state, highestmodseq=None))
+                self._is_refused = True
+                return await self.follow(session, cursor, state)
         elif flags and not cursor.done:
             return cursor, False  # of what is to be recognised yet the flags are looked at afterwards
         elif flags:
@@ -75,7 +77,7 @@ class Follower:
 
     async def sweep(self, session: ImapSession, cursor: Cursor, state: FolderState) -> None:
         """Looks at the flags of all mails, where the server does not tell of changes."""
-        if self.wants_flags and not state.highestmodseq and cursor.uidvalidity:
+        if self.wants_flags and (self._is_refused or not state.highestmodseq) and cursor.uidvalidity:
             await self._look_at_all(session, cursor)
 
     async def _changed(self, session: ImapSession, cursor: Cursor, state: FolderState) -> bool:

@@ -153,7 +153,9 @@ async def test_a_server_that_refuses_to_tell_of_changes_is_asked_for_the_flags()
     box.read(2)
     await read(box.book(), intake, handled_elsewhere=True)
 
-    assert intake.read_elsewhere == [("INBOX", 1, {1: False, 2: True})]
+    looked = ("INBOX", 1, {1: False, 2: True})
+    assert intake.read_elsewhere == [looked, looked]  # the newest in the turn, all in the audit
+    assert intake.checkpoints["INBOX"]["modseq"] == 0
     assert intake.reports[-1].state == "ok"
 
 
