@@ -25,12 +25,13 @@ from interactions.records import AddressKind, Key
 FRAGMENT_DIGITS_MIN = 4
 QUERY_CHARS_MAX = 256
 WORDS_CHARS_MAX = 100_000
+_JOINED = re.compile(r"[\W_]+")
 _NOT_WORD = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
-    """What to look for: words in any form, and lexemes that must be there as prefixes."""
+    """What to look for: words in any form, or lexemes that must be there as prefixes; one of both where it has both."""
 
     words: str = ""
     prefixes: tuple[str, ...] = ()
@@ -39,6 +40,11 @@ class SearchQuery:
 def fold(text: str) -> str:
     """The form in which texts are indexed and asked for: lower case, ё as е."""
     return text.casefold().replace("ё", "е")
+
+
+def file_words(name: str) -> str:
+    """The words of a file's name, which the parser of the index takes for one where they are Latin: `price_list.xls`."""
+    return f"{name} {name.rpartition('.')[0]} {_JOINED.sub(' ', name)}"
 
 
 def lexemes_for(keys: Iterable[Key]) -> list[str]:
@@ -70,7 +76,8 @@ def parse_query(q: str, region: str) -> SearchQuery:
     text = q.strip()[:QUERY_CHARS_MAX]
     digits = "".join(c for c in text if c.isascii() and c.isdigit())
     if len(digits) >= 3 and looks_like_number(text):
-        return SearchQuery(prefixes=(f"tel{_sought(text, digits, region)}",))
+        # A run of digits may as well be the number of an order, which is a word.
+        return SearchQuery(digits if digits == text.strip("#№ ") else "", (f"tel{_sought(text, digits, region)}",))
     if "@" in text and not any(c.isspace() for c in text):
         key = email_key(text)
         return SearchQuery(prefixes=(email_lexeme(key.value if key else text),))

@@ -77,6 +77,9 @@ _PIECES: Mapping[str, str] = {
     "words": "i.id IN (SELECT s.interaction_id FROM search_index s "
     "WHERE s.document @@ websearch_to_tsquery('russian', $))",
     "prefixes": "i.id IN (SELECT s.interaction_id FROM search_index s WHERE s.document @@ $::tsquery)",
+    # A number is looked for among the addresses and among the words: `'tel28922':* | '28922'`. It is rare, which the planner
+    # does not believe of two conditions; of an array it does.
+    "either": "i.id = ANY(ARRAY(SELECT s.interaction_id FROM search_index s WHERE s.document @@ $::tsquery))",
 }
 # Of a partner with all who served it at the time.
 _TREE: Mapping[str, str] = {
@@ -99,6 +102,11 @@ _READABLE: Mapping[str, str] = {
               ELSE querytree(q) NOT IN ('', 'T') AND to_tsvector('russian', replace(lower(concat_ws(E'\n', h.topic,
                   (SELECT string_agg(p.display_name, ' ') FROM participant p WHERE p.interaction_id = h.id))), 'ё', 'е'))
                   @@ q END)""",
+    "either": """i.id = ANY(ARRAY(
+        SELECT s.interaction_id FROM search_index s JOIN interaction h ON h.id = s.interaction_id
+        WHERE s.document @@ $::tsquery AND (sees(:unread, :mine, h.source, h.responsible_id, h.id)
+            OR s.document @@ split_part($::text, ' | ', 1)::tsquery
+            OR to_tsvector('russian', h.topic) @@ $::tsquery)))""",
     "has_attachment": f"i.has_attachments AND {_READS}",
 }
 _SWITCHES: Mapping[str, str] = {
@@ -124,8 +132,10 @@ def page_statement(wanted: Filter, access: Access = EVERYTHING) -> tuple[str, li
     values: dict[str, object] = {name: getattr(wanted, name, None) for name in _PIECES}
     values["types"] = list(wanted.types) or None
     if wanted.query is not None:
-        values["words"] = wanted.query.words or None
-        values["prefixes"] = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) or None
+        words = wanted.query.words or None
+        prefixes = " & ".join(f"'{one}':*" for one in wanted.query.prefixes) or None
+        is_both = prefixes and words  # words that are digits, and so lexemes as they are
+        values |= {"either": f"{prefixes} | '{words}'"} if is_both else {"words": words, "prefixes": prefixes}
     readable = {**(_READABLE if access.closed else {}), **(_TREE if wanted.tree else {})}
     for name, piece in _PIECES.items():
         if values[name] is not None:

@@ -8,7 +8,7 @@ import asyncpg
 
 from interactions.admission import KnownAddress
 from interactions.records import Interaction, Key
-from interactions.search import fold, lexemes_for
+from interactions.search import file_words, fold, lexemes_for
 from storage import chains, decisions
 from storage.database import Connection, storable
 from storage.errors import Conflict
@@ -179,7 +179,7 @@ async def index(db: Connection, interactions: Sequence[Interaction]) -> None:
 
 def _words(one: Interaction) -> str:
     names = " ".join(p.display_name for p in one.participants)
-    files = " ".join(file.name for file in one.attachments)
+    files = " ".join(file_words(file.name) for file in one.attachments)
     return "\n".join((one.topic, one.description, one.comment or "", names, files, one.body_text))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from interactions.records import AddressKind, Key
-from interactions.search import lexemes_for
+from interactions.search import file_words, lexemes_for
 from storage.database import Connection
 from storage.records import put_documents
 
@@ -19,7 +19,8 @@ DELETE FROM search_queue WHERE interaction_id = ANY(ARRAY(
 WORDS = """
 SELECT i.id, concat_ws(E'\\n', i.topic, i.description, i.comment,
            (SELECT string_agg(p.display_name, ' ') FROM participant p WHERE p.interaction_id = i.id),
-           (SELECT string_agg(a.name, ' ') FROM attachment a WHERE a.interaction_id = i.id), b.body_text) AS words
+           b.body_text) AS words,
+       ARRAY(SELECT a.name FROM attachment a WHERE a.interaction_id = i.id ORDER BY a.n) AS files
 FROM interaction i LEFT JOIN body b ON b.interaction_id = i.id WHERE i.id = ANY($1::uuid[])
 """
 
@@ -47,7 +48,11 @@ async def index_these(db: Connection, ids: Sequence[UUID]) -> None:
     for row in await db.fetch(KEYS, ids):
         keys.setdefault(row["interaction_id"], []).append(Key(AddressKind(row["kind"]), row["value"]))
     rows = await db.fetch(WORDS, ids)
-    await put_documents(db, [(row["id"], row["words"] or "", lexemes_for(keys.get(row["id"], []))) for row in rows])
+    documents = []
+    for row in rows:
+        files = " ".join(map(file_words, row["files"]))
+        documents.append((row["id"], f"{files}\n{row['words']}", lexemes_for(keys.get(row["id"], []))))
+    await put_documents(db, documents)
 
 
 async def lag(db: Connection) -> int:

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from interactions.access import Access
 from interactions.records import Attachment, Interaction, Participant, Role
 from interactions.search import parse_query
 from storage import lists, records, search
@@ -17,7 +18,11 @@ LETTER = interaction(
         Participant(Role.FROM, 'Магазин "Бытовая техника"', "ivan.petrov@customer.example", key("ivan.petrov@customer.example")),
         Participant(Role.TO, "", "(495) 632-98-16", key("+74956329816")),
     ),
-    attachments=(Attachment(0, "договор.pdf", "application/pdf", 1, False, "1"),),
+    attachments=(
+        Attachment(0, "договор.pdf", "application/pdf", 1, False, "1"),
+        Attachment(1, "price_list-2026.xlsx", "application/octet-stream", 1, False, "2"),
+        Attachment(2, "Счёт_на_оплату_№28922_от_25.11.2026.pdf", "application/pdf", 1, False, "3"),
+    ),
 )  # fmt: skip
 OTHER = interaction(2, "olga@other.example", topic="Отпуск", body_text="Nothing to see")
 
@@ -26,7 +31,8 @@ QUERIES = [
     ("бытовая техника", True), ("договор", True), ("перезвонить", True), ("отпуск", False), ("самолёт", False),
     ("632-98-16", True), ("8 (495) 632-98-16", True), ("+7 495 6329816", True), ("9816", True), ("9817", False),
     ("ivan.petrov@customer.example", True), ("Ivan.Petrov@", True), ("petrov@customer.example", False),
-    ("' OR 1=1 --", False), ("холодильников & (", True), ("\"", False),
+    ("price", True), ("price_list-2026.xlsx", True), ("list xlsx", True), ("оплата", True), ("28922", True), ("№28922", True),
+    ("#28922", True), ("28923", False), ("2892", False), ("' OR 1=1 --", False), ("холодильников & (", True), ("\"", False),
 ]  # fmt: skip
 
 
@@ -116,3 +122,23 @@ async def test_a_thousand_odd_recipients_do_not_fail_either(database: Database) 
         )
 
         assert await found(db, "ivan@customer.example") == [ids(1)[0]]
+
+
+async def test_a_number_in_a_closed_text_is_found_by_who_may_read_it_only(database: Database) -> None:
+    letters = [
+        interaction(1, topic="Заказ 28922", source="ceo"),
+        interaction(2, topic="Заказ", body_text="см. 28922", source="ceo"),
+        interaction(3, topic="Заказ", body_text="см. 28922", source="sales"),
+    ]
+    async with database.connection() as db:
+        await write(db, *letters)
+
+        seen = await lists.page(db, lists.Filter(query=parse_query("28922", "RU")), Access((), ("ceo",)))
+
+    assert {one.id for one in seen} == {letters[0].id, letters[2].id}
+    assert len(await _all_of(database, "28922")) == 3
+
+
+async def _all_of(database: Database, q: str) -> list[Interaction]:
+    async with database.connection() as db:
+        return await found(db, q)

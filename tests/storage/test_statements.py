@@ -155,6 +155,7 @@ PAGES = {
     "a reference": Filter(external_ref="ref 7"),
     "a fragment of a number": Filter(query=SearchQuery(prefixes=("tel1234",))),
     "words": Filter(query=SearchQuery(words="word77")),
+    "a number among addresses and words": Filter(query=SearchQuery("1234", ("tel1234",))),
 }
 
 
