@@ -6,7 +6,7 @@
                                                        └ killed from outside: once more, in a fresh one
 
 Quick is what surely takes less than 20 ms: little, and neither a long header nor much HTML, whose cost is in its tags; or
-up to FILES_BYTES_MAX of which nearly all is files, which the native parser finds out in a few milliseconds. A run of quick
+up to BRIEF_BYTES_MAX with few words beside files, which the native parser finds out in a few milliseconds. A run of quick
 mails holds the loop for SLICE_SECONDS, then everybody else has a turn.
 
 Processes (`daemon.worker_child`) are started when first needed, live on, and read one mail at a time. One that was cut
@@ -42,7 +42,7 @@ QUICK_HTML_BYTES = 64 * 1024
 QUICK_CODED_HTML_BYTES = 24 * 1024  # whose tags cannot be counted
 QUICK_TAGS = 3_000  # a tag takes about 4 µs
 QUICK_HEADER_BYTES = 16 * 1024
-FILES_BYTES_MAX = 2 * 1024 * 1024
+BRIEF_BYTES_MAX = 2 * 1024 * 1024
 COUNT = 2
 BOUNDS = Bounds()
 STOP_SECONDS = 2.0
@@ -94,7 +94,7 @@ class Workers:
     async def parse(self, raw: bytes) -> ParsedMail:
         """Raises TooComplex when the mail cannot be read, NoWorker when it cannot be read now."""
         is_sure = is_quick(raw)
-        if is_sure or may_be_files(raw):
+        if is_sure or may_be_brief(raw):
             async with self._slice:
                 try:
                     return mime.parse(raw, is_brief=not is_sure)
@@ -212,9 +212,9 @@ def is_quick(raw: bytes) -> bool:
     return shape.size <= (QUICK_CODED_HTML_BYTES if b"base64" in lower else QUICK_HTML_BYTES)
 
 
-def may_be_files(raw: bytes) -> bool:
-    """Whether a mail may be read on the loop, should nearly all of it be files."""
-    return HEAVY_BYTES < len(raw) <= FILES_BYTES_MAX and header_end(raw) <= QUICK_HEADER_BYTES
+def may_be_brief(raw: bytes) -> bool:
+    """Whether a mail may be read on the loop, should there be few words in it beside files."""
+    return len(raw) <= BRIEF_BYTES_MAX and header_end(raw) <= QUICK_HEADER_BYTES
 
 
 class _Slice:

@@ -46,6 +46,7 @@ PARTS_MAX = 1000
 DEPTH_MAX = 50
 HEAVY_BYTES = 256 * 1024
 BRIEF_WORDS_BYTES = 48 * 1024
+BRIEF_TAGS = 3_000  # a tag of HTML takes about 4 µs
 HEAVY_PARTS = 200
 HEAVY_DEPTH = 20
 HEAVY_HEADER_BYTES = 64 * 1024
@@ -115,10 +116,12 @@ class ParsedMail:
 
 def inspect(raw: bytes) -> Shape:
     """A linear look: sizes, and how many parts and levels there could be at most."""
-    boundaries = raw.count(b"boundary=") + raw.count(b"boundary =") + raw.count(b"BOUNDARY")
-    boundaries += raw.lower().count(b"message/rfc822") if raw.count(b"822") else 0
-    calendars = raw.lower().count(b"text/calendar") if b"alendar" in raw or b"ALENDAR" in raw else 0
-    return Shape(len(raw), header_end(raw), raw.count(b"\n--"), boundaries, raw.count(b"=?"), calendars)
+    lower = raw.lower()
+    parts = depth = raw.count(b"\n--")
+    if depth > HEAVY_DEPTH:  # else there cannot be more levels of parts than parts
+        depth = lower.count(b"boundary=") + lower.count(b"boundary =")
+    depth += lower.count(b"message/rfc822")
+    return Shape(len(raw), header_end(raw), parts, depth, _words(raw), lower.count(b"text/calendar"))
 
 
 def is_heavy(shape: Shape) -> bool:
@@ -134,7 +137,7 @@ def is_heavy(shape: Shape) -> bool:
 
 def parse(raw: bytes, is_brief: bool = False) -> ParsedMail:
     """Reads a mail. Raises TooComplex beyond the hard bounds, MemoryError where memory is bounded, and nothing else; with
-    `is_brief` also NotBrief, unless the native parser does for it and nearly all of it is files."""
+    `is_brief` also NotBrief, unless the native parser does for it and there are few words in it beside files."""
     header_bytes = header_end(raw)
     if header_bytes > HEADER_BYTES_MAX:
         raise TooComplex(f"its header is {header_bytes} bytes long; at most {HEADER_BYTES_MAX} are read")
@@ -172,7 +175,8 @@ def cut(raw: bytes, part: str) -> bytes:
 def _is_brief(tree: Tree) -> bool:
     words = [node for _, node, _ in _nodes(tree) if node.is_message or node.content_type.startswith("text/")]
     is_small = sum(len(node.content) for node in words) <= BRIEF_WORDS_BYTES
-    return is_small and all(node.content_type != "text/calendar" for node in words)
+    is_plain = sum(node.content.count(b"<") for node in words) <= BRIEF_TAGS
+    return is_small and is_plain and all(node.content_type != "text/calendar" for node in words)
 
 
 def _tree(raw: bytes, header_bytes: int, is_brief: bool = False) -> Tree:

@@ -20,6 +20,7 @@ from connectors.base import Accepted, After, Batch, Checkpoint, Report, Wanted
 from daemon.intake import calls, completing, mail
 from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
+from daemon.intake.prepared import prepare
 from interactions.admission import ReadMail, read_mail
 from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, SmsArrived, SmsStatusChanged
 from interactions.mime import ParsedMail, TooComplex
@@ -67,7 +68,9 @@ class Desk:
         erased, mails, unread, keeping = await self._take_in(wanted, now)
         unwanted += [one.arrival.location for one in erased]
         left_out = [locations.Placed(at, None) for at in (*batch.left_out, *unwanted)]
-        ready = mail.MailBatch(lease.name, lease.source_id, mails, unread)
+        async with self._database.connection() as db:
+            mails, prepared = await prepare(db, mails, self.settings, lease.name, now)
+        ready = mail.MailBatch(lease.name, lease.source_id, mails, unread, prepared)
 
         async def work(db: Connection) -> int:
             await leases.fence(db, lease.source_id, lease.token)

@@ -5,7 +5,7 @@ found by its origin; only its place on the server is new.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -14,7 +14,9 @@ from daemon import attention
 from daemon.intake import meetings, placing
 from daemon.intake.answers import beside_their_parents
 from daemon.intake.context import IntakeSettings, our_side
+from daemon.intake.prepared import Prepared
 from daemon.intake.ruling import ruled
+from daemon.intake.slices import Slices
 from interactions.admission import ReadMail, decide_mail, mail_participants
 from interactions.arrivals import MailArrived, head_digest
 from interactions.chains import Placement
@@ -40,6 +42,7 @@ class MailBatch:
     source_id: int
     mails: Sequence[ReadMail]
     unread: Sequence[Unread] = ()
+    prepared: Prepared = field(default_factory=Prepared)
 
 
 async def admit(db: Connection, batch: MailBatch, settings: IntakeSettings, now: datetime) -> int:
@@ -72,14 +75,17 @@ async def _write(
     if not mails and not any(read.arrival.thread_id for read in batch.mails):
         return
     ours = await our_side(db, settings, batch.source, now)
-    threads, echoes = placing.facts_of(mails, batch.mails, ids, settings.house(ours))
+    house = settings.house(ours)
+    threads, echoes = placing.facts_of(mails, batch.mails, ids, house, batch.prepared.facts_for(house))
     placement = await placing.decide(db, threads, echoes)
-    mails = await beside_their_parents(db, mails, threads)
+    mails, _ = await beside_their_parents(db, mails, threads, batch.prepared.compared)
     keys = {p.key for read in mails for p in mail_participants(read.mail) if p.key}
     known = await addresses.claim(db, keys)
 
-    decided = [_placed(decide_mail(read, known, ours, now), read.arrival.raw, placement) for read in mails]
-
+    decided, slices = list[Interaction](), Slices()
+    for read in mails:
+        decided.append(_placed(decide_mail(read, known, ours, now), read.arrival.raw, placement))
+        await slices.pause()
     decided, on_control = ruled(decided, settings, ours, now)
     changes = await placing.write(db, placement, threads, decided)
     await records.add_all(db, decided, known)

@@ -17,10 +17,14 @@ from storage.database import Connection
 
 
 def facts_of(
-    mails: Sequence[ReadMail], copies: Sequence[ReadMail], ids: Mapping[bytes, UUID], house: House
+    mails: Sequence[ReadMail],
+    copies: Sequence[ReadMail],
+    ids: Mapping[bytes, UUID],
+    house: House,
+    ready: Mapping[UUID, Threadable],
 ) -> tuple[list[Threadable], list[tuple[UUID, Shared]]]:
-    """The facts of new mails, and the echoes of others among all copies of a batch."""
-    facts = {read.interaction_id: threadable(read, house) for read in mails}
+    """The facts of new mails, some of which may be `ready`, and the echoes of others among all copies of a batch."""
+    facts = {read.interaction_id: ready.get(read.interaction_id) or threadable(read, house) for read in mails}
     echoes: dict[tuple[UUID, Shared], None] = {}
     for read in copies:
         shared, mail_id = provider_thread(read.arrival), ids[read.identity]

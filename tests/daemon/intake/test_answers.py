@@ -1,5 +1,6 @@
 """Answers beside the mails that they answer: in one batch, in two, and the wrong way round."""
 
+import asyncio
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +56,19 @@ async def test_what_stands_in_the_mail_that_is_answered_is_not_new(
     assert reply == expected
     assert body == f"Of course.\n\n{ASKED}"
     assert excerpt.startswith("Of course.")
+
+
+async def test_an_answer_that_was_read_before_its_question_was_committed_is_compared_all_the_same(
+    database: Database, intake: SourceIntake
+) -> None:
+    before = asyncio.get_running_loop().create_future()
+    answering = asyncio.create_task(intake.accept(Batch([mail(ANSWER)]), before))
+    asked = await intake.accept(Batch([mail(QUESTION)]))
+    before.set_result(asked)
+    await answering
+
+    async with database.connection() as db:
+        assert await db.fetchval("SELECT reply_text FROM body WHERE reply_text <> ''") == "Of course."
 
 
 async def test_a_mail_that_says_it_answers_itself_is_taken_in(intake: SourceIntake) -> None:
