@@ -8,6 +8,7 @@
     GET  /chains/{id}                a chain from its beginning
     GET  /contacts/{id}              a contact and all that was with it
     GET  /subjects/{id}              a deal, claim or campaign and all that was about it
+    GET  /audit                      who changed and read what (`audit`), for administrators
 
 What does not exist is said in words. A chain that was merged, or a contact, leads on to where it is now.
 """
@@ -25,7 +26,7 @@ from daemon.completing import standing
 from daemon.cursors import read_cursor, write_cursor
 from daemon.features import shown_kinds
 from daemon.filters import WrongFilter
-from daemon.web import attention, completing, entry, links, listing
+from daemon.web import attention, audit, completing, entry, links, listing
 from daemon.web.forms import read_id
 from daemon.web.render import Place, headers, markup, not_found, page, place_of, trouble
 from daemon.web.rows import folded, newer_than, row_of
@@ -41,6 +42,7 @@ TIMELINE_PAGE = 50
 router = APIRouter(include_in_schema=False)
 router.include_router(entry.router)
 router.include_router(attention.router)
+router.include_router(audit.router)
 router.include_router(links.router)
 router.include_router(completing.router)
 

@@ -30,7 +30,7 @@ WORD = "zebra"
 NOT_WALKED = {
     "/healthz", "/readyz", "/login", "/metrics",
     "/api/v1/events/stream", "/api/v1/openapi.json", "/static", "/api/v1/contacts/{contact_id}/dossier",
-    "/api/v1/audit",
+    "/api/v1/audit", "/audit",
 }  # fmt: skip
 FILTERS = (
     "", "?full=1&limit=20", "?status=to_review", "?unmatched=1", "?has=attachment", "?source=ceo", "?order=oldest",
