@@ -52,6 +52,30 @@ async def test_both_sides_of_a_deadlock_end_committed(database: Database) -> Non
     assert runs == 3
 
 
+async def test_a_connection_goes_back_to_the_pool_as_it_is_but_for_an_open_transaction(dsn: str) -> None:
+    one = await Database.open(dsn, size=1)
+    async with one.connection() as db:
+        pid = await db.fetchval("SELECT pg_backend_pid()")
+    other = await asyncpg.connect(dsn)
+    asked = await other.fetchval("SELECT query FROM pg_stat_activity WHERE pid = $1", pid)
+
+    async def begin(db: Connection) -> None:
+        await db.execute("INSERT INTO subscriber (name) VALUES ('a')")
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        await one.in_transaction(begin)
+    async with one.connection() as db:
+        found = await db.fetchrow(
+            "SELECT pg_backend_pid(), (SELECT count(*) FROM subscriber), txid_current_if_assigned()"
+        )
+    await other.close()
+    await one.close()
+
+    assert asked == "SELECT pg_backend_pid()"
+    assert tuple(found or ()) == (pid, 0, None)
+
+
 async def test_other_errors_are_not_tried_again(database: Database) -> None:
     runs = 0
 
