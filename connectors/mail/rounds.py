@@ -243,8 +243,16 @@ class Rounds:
     async def _read_all(self) -> None:
         await self._round()
         while not self._is_leaving() and (any(map(self._board.is_behind, self._mine())) or await self._audit()):
+            await self._complete()  # what somebody waits for
             await self._round()
         await self._board.tell()
+
+    async def _complete(self) -> bool:
+        """Fetches what somebody wants whole, if that is the business of this connection; whether there was anything."""
+        if self._chosen is None or not await self._board.complete(self._session):
+            return False
+        self._open = None  # other folders were opened
+        return True
 
     async def _audit(self) -> bool:
         """Compares the folders whose turn it is with the server; whether there is more to read after that."""
@@ -281,9 +289,9 @@ class Rounds:
         self._plan_sweep()
         while (now := self._loop.time()) < until and not self._is_leaving():
             home = self._home()
-            if self._chosen is not None and await self._board.complete(self._session):
-                self._open = None  # others were opened
-            elif now >= self._sweep_at:
+            if await self._complete():
+                continue
+            if now >= self._sweep_at:
                 await self._sweep()
             elif home is None:
                 await self._rest(min(until - now, self._sweep_at - now, SILENCE_SECONDS_MAX))
