@@ -50,6 +50,7 @@ from daemon.api import (
     subjects,
     system,
     undo,
+    uploads,
     users,
 )
 from daemon.api.problems import Problem, problem_response
@@ -129,6 +130,7 @@ def routes(serving: Serving) -> FastAPI:
         calendars.router,
         audit.router,
         completing.router,
+        uploads.router,  # before the one that takes records of the same address
         records.router,
         contactacts.router,
         contacts.router,

@@ -187,7 +187,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         excerpt=excerpt(mail.reply_text or mail.body_text),
         author_id=author,
         responsible_id=choose(candidates, ours.active, ours.standing_in),
-        source=read.arrival.source,
+        source=read.arrival.source or None,
         external_id=mail.message_id or None,
         reviewed=reviewed,
         reviewed_at=now if reviewed else None,

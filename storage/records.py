@@ -331,3 +331,13 @@ async def set_fields(
 async def reindex(db: Connection, ids: Sequence[UUID]) -> None:
     """Lets changed records be indexed again."""
     await db.execute(ENQUEUE, list(ids))
+
+
+SET_AUTHOR = """
+UPDATE interaction SET author_id = $2, responsible_id = coalesce(responsible_id, $2) WHERE id = $1
+"""
+
+
+async def set_author(db: Connection, interaction_id: UUID, author_id: UUID) -> None:
+    """Names who entered a record; who answers for it too, where nobody does."""
+    await db.execute(SET_AUTHOR, interaction_id, author_id)

@@ -206,9 +206,7 @@ def check_people(settings: Settings, users: Sequence[User]) -> list[Item]:
     for name, place in named_people(settings):
         if name.casefold() not in active:
             items.append(
-                Item(
-                    place, "warning", f"{name} is no user, so nobody is meant by it", f"ringmail user add {name}"
-                )
+                Item(place, "warning", f"{name} is no user, so nobody is meant by it", f"ringmail user add {name}")
             )
     return items
 

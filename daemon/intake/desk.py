@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from connectors.base import Accepted, After, Batch, Checkpoint, Report, Wanted
 from daemon.intake import calls, completing, mail
@@ -22,7 +23,15 @@ from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
 from daemon.intake.prepared import prepare
 from interactions.admission import ReadMail, read_mail
-from interactions.arrivals import Arrival, CallChanged, Likeness, MailArrived, SmsArrived, SmsStatusChanged
+from interactions.arrivals import (
+    Arrival,
+    CallChanged,
+    Likeness,
+    Location,
+    MailArrived,
+    SmsArrived,
+    SmsStatusChanged,
+)
 from interactions.mime import ParsedMail, TooComplex
 from interactions.never_log import NeverLog
 from interactions.records import Json
@@ -36,6 +45,10 @@ Parse = Callable[[bytes], Awaitable[ParsedMail]]
 def utc_now() -> datetime:
     """The clock of the intake."""
     return datetime.now(UTC)
+
+
+class Gone(Exception):
+    """The mail was erased with a person, and stays out."""
 
 
 class Desk:
@@ -96,6 +109,28 @@ class Desk:
                 await sources.mark_success(db, [lease.name])
         known = len(batch.arrivals) - len(unwanted) + len(batch.again) - len(unread) - new
         return Accepted(new, known, len(unread))
+
+    async def bring(self, raw: bytes, by: UUID | None) -> tuple[UUID, bool]:
+        """Admits a mail that a person brings: its interaction, and whether it is new. Raises TooComplex for one that can't
+        be read, and Gone for one that was erased."""
+        now = self._clock()
+        arrival = MailArrived("", Location("", 0, 0), raw, size=len(raw))
+        erased, mails, unread, keeping = await self._take_in([arrival], now)
+        if erased:
+            raise Gone
+        if unread:
+            raise TooComplex(unread[0].reason)
+        [read] = mails
+
+        async def work(db: Connection) -> tuple[UUID, bool]:
+            is_new = bool(await mail.admit(db, mail.MailBatch("", None, mails), self.settings, now))
+            found = (await records.find_by_origin(db, "mail", [read.identity]))[read.identity]
+            if is_new and by is not None:
+                await records.set_author(db, found, by)
+            await blobs.add_all(db, await keeping)
+            return found, is_new
+
+        return await self._database.in_transaction(work)
 
     async def admit_events(self, db: Connection, source: str, arrivals: Sequence[Arrival], now: datetime) -> int:
         """Admits calls and SMS within the caller's transaction."""

@@ -36,10 +36,10 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class MailBatch:
-    """The mails of one source, read; ready to be admitted."""
+    """The mails of one source, read; ready to be admitted. Those that a person brings come from none, and lie nowhere."""
 
     source: str
-    source_id: int
+    source_id: int | None
     mails: Sequence[ReadMail]
     unread: Sequence[Unread] = ()
     prepared: Prepared = field(default_factory=Prepared)
@@ -139,6 +139,8 @@ def _locator(arrival: MailArrived) -> Json:
 
 
 async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> None:
+    if batch.source_id is None:
+        return
     placed = [
         locations.Placed(
             read.arrival.location,
