@@ -125,14 +125,23 @@ def read_vanished(response: Response) -> list[tuple[int, int]]:
     return sorted(found)
 
 
+# What Courier gives where another session has expunged the mail meanwhile (5.0.13 of Debian 12, seen 2026-11-25).
+_STAND_IN_HEAD = b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n"
+_STAND_IN = _STAND_IN_HEAD + b"This message is no longer available on the server.\r\n"
+
+
 def read_mail(response: Response, peer: str) -> Fetched | None:
-    """`* 12 FETCH (UID 17 RFC822.SIZE 44827 …)`; None without a UID: news about flags that we did not ask for."""
+    """`* 12 FETCH (UID 17 RFC822.SIZE 44827 …)`; None without a UID: news about flags that we did not ask for. None too
+    for what a server shows in place of a mail that is gone."""
     tokens = parse(response, peer)
     if len(tokens) < 3 or not isinstance(tokens[2], list):
         return None
     items = pairs(tokens[2])
     uid = number(items.get(b"UID"), UID_MAX)
     if not uid:
+        return None
+    body, head = _section(items, b"BODY[]"), _section(items, b"BODY[HEADER]")
+    if body == _STAND_IN or head == _STAND_IN_HEAD:
         return None
     told, labels = items.get(b"FLAGS"), items.get(b"X-GM-LABELS")
     flags = frozenset(one.decode("ascii", "replace").lower() for one in _words(told))
@@ -142,8 +151,8 @@ def read_mail(response: Response, peer: str) -> Fetched | None:
         number(items.get(b"RFC822.SIZE")),
         internal_date(when.decode("ascii", "replace")) if isinstance(when, bytes) else None,
         flags,
-        _section(items, b"BODY[]"),
-        _section(items, b"BODY[HEADER]"),
+        body,
+        head,
         _name(items, b"EMAILID", b"X-GM-MSGID"),
         _name(items, b"THREADID", b"X-GM-THRID"),
         frozenset(decode_name(one) for one in _words(labels)) if labels is not None else None,

@@ -23,6 +23,10 @@ from connectors.mail.answers import (
 from connectors.mail.responses import Garbled, Response
 
 PEER = "imap.example.org:993"
+GONE = (
+    b"From: System Administrator <root@localhost>\r\nSubject: message unavailable\r\n\r\n"
+    b"This message is no longer available on the server.\r\n"
+)
 
 
 def response(*pieces: bytes) -> Response:
@@ -108,6 +112,9 @@ def test_a_state_that_is_missing_or_nonsense_is_unknown(said: bytes) -> None:
         ((b'* 1 FETCH (UID 1 X-GM-LABELS ("\\\\Inbox" Work "&BBAEPQ-" NIL))',),
          Fetched(1, labels=frozenset({"\\Inbox", "Work", "Ан"}))),
         ((b"* 1 FETCH (UID 1 X-GM-LABELS ())",), Fetched(1, labels=frozenset())),
+        ((b"* 1 FETCH (UID 1 RFC822.SIZE 136 BODY[] ", GONE, b")"), None),
+        ((b"* 1 FETCH (UID 1 BODY[HEADER] ", GONE.partition(b"This")[0], b")"), None),
+        ((b"* 1 FETCH (UID 1 BODY[] ", b"Received: x\r\n" + GONE, b")"), Fetched(1, body=b"Received: x\r\n" + GONE)),
         ((b"* 1 FETCH (FLAGS (\\Seen))",), None),
         ((b"* 1 FETCH (UID 0)",), None),
         ((b"* 1 FETCH",), None),
