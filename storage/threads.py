@@ -77,30 +77,40 @@ async def answers_to(db: Connection, mails: Sequence[Threadable]) -> list[tuple[
 
 
 LIKELY = """
-SELECT interaction_id FROM mail_thread
-WHERE guess_key = $1 AND occurred_at >= $2::timestamptz - make_interval(days => $4)
-  AND (occurred_at, interaction_id) < ($2::timestamptz, $3::uuid)
-  AND (list_key = $5 OR (sender <> $6 AND sender = ANY($7::bytea[]) AND $6 = ANY(others))
-       OR (sender = $6 AND others && $7::bytea[] AND (others <@ $7::bytea[] OR $7::bytea[] <@ others)))
-ORDER BY occurred_at DESC, interaction_id DESC LIMIT 1
+WITH people AS MATERIALIZED (
+    SELECT n, array_agg(other) AS others FROM unnest($7::int[], $8::bytea[]) AS p (n, other) GROUP BY n)
+SELECT a.id, older.interaction_id AS older_id
+FROM unnest($1::uuid[], $2::timestamptz[], $3::bytea[], $4::int[], $5::bytea[], $6::bytea[]) WITH ORDINALITY
+    AS a (id, at, topic, days, list, sender, n)
+LEFT JOIN people p ON p.n = a.n
+CROSS JOIN LATERAL (
+    SELECT m.interaction_id FROM mail_thread m
+    WHERE m.guess_key = a.topic AND m.occurred_at >= a.at - make_interval(days => a.days)
+      AND (m.occurred_at, m.interaction_id) < (a.at, a.id)
+      AND (m.list_key = a.list OR (m.sender <> a.sender AND m.sender = ANY(p.others) AND a.sender = ANY(m.others))
+           OR (m.sender = a.sender AND m.others && p.others AND (m.others <@ p.others OR p.others <@ m.others)))
+    ORDER BY m.occurred_at DESC, m.interaction_id DESC LIMIT 1) older
 """
 
 
-async def likely(db: Connection, answer: Threadable) -> UUID | None:
-    """The nearest older mail that this is likely to answer (`threads.is_likely`, said in SQL)."""
-    if not answer.may_guess or answer.guess_key is None:
-        return None
-    found: UUID | None = await db.fetchval(
+async def likely(db: Connection, answers: Iterable[Threadable]) -> dict[UUID, UUID]:
+    """The nearest older mail that each of these is likely to answer (`threads.is_likely`, said in SQL)."""
+    some = [mail for mail in answers if mail.may_guess and mail.guess_key is not None]
+    if not some:
+        return {}
+    others = [(n, other) for n, mail in enumerate(some, 1) for other in sorted(mail.others)]
+    rows = await db.fetch(
         LIKELY,
-        answer.guess_key,
-        answer.occurred_at,
-        answer.interaction_id,
-        answer.guess_days,
-        answer.list_key,
-        answer.sender,
-        sorted(answer.others),
+        [mail.interaction_id for mail in some],
+        [mail.occurred_at for mail in some],
+        [mail.guess_key for mail in some],
+        [mail.guess_days for mail in some],
+        [mail.list_key for mail in some],
+        [mail.sender for mail in some],
+        [n for n, _ in others],
+        [other for _, other in others],
     )
-    return found
+    return {row["id"]: row["older_id"] for row in rows}
 
 
 SHARE = """

@@ -185,15 +185,14 @@ class _Look:
 
     async def _find_likely(self, db: Connection, mails: Sequence[Threadable]) -> None:
         """The nearest older mails for answers of which no id leads anywhere."""
-        for mail in mails:
-            refs = (*mail.parents, *mail.tokens)
-            if not any(self.owners.get(ref, mail.interaction_id) != mail.interaction_id for ref in refs):
-                found = await threads.likely(db, mail)
-                if found is not None:
-                    self.likely[mail.interaction_id] = found
+        self.likely |= await threads.likely(db, (mail for mail in mails if not self._leads_anywhere(mail)))
         unknown = {*self.likely.values()} - self.chain_of.keys()
         if unknown:
             self._add_facts(await threads.find(db, unknown))
+
+    def _leads_anywhere(self, mail: Threadable) -> bool:
+        refs = (*mail.parents, *mail.tokens)
+        return any(self.owners.get(ref, mail.interaction_id) != mail.interaction_id for ref in refs)
 
     async def hold(self, db: Connection, chain_ids: set[UUID]) -> None:
         self.held = {}

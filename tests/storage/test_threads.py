@@ -2,6 +2,7 @@
 
 import random
 from datetime import timedelta
+from uuid import UUID
 
 from interactions.threads import Shared, Threadable, is_likely
 from storage import threads
@@ -76,10 +77,13 @@ async def test_sql_finds_who_answers_whom_as_the_rule_says(database: Database) -
         await write(db, *(interaction((one.occurred_at - START) // timedelta(minutes=1)) for one in mails))
         await threads.save_all(db, mails)
 
+        nearest: dict[UUID, UUID] = {}
         for mail in mails:
             likely = [one for one in mails if is_likely(mail, one)]
-            nearest = max(likely, key=lambda one: one.place).interaction_id if likely else None
-            assert await threads.likely(db, mail) == nearest
+            if likely:
+                nearest[mail.interaction_id] = max(likely, key=lambda one: one.place).interaction_id
             answers = {one for one, _ in await threads.answers_to(db, [mail])}
             assert answers >= {one.interaction_id for one in mails if is_likely(one, mail)}
+        assert await threads.likely(db, mails) == nearest
+        assert await threads.likely(db, []) == {}
         assert await threads.answers_to(db, []) == []
