@@ -1,6 +1,6 @@
 """What wakes by itself, and what an arrival wakes: each within the caller's transaction, told to the feed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -26,9 +26,11 @@ async def hold(db: Connection, ids: Sequence[UUID]) -> None:
         await attention.set_control(db, one, True, None, False)
 
 
-async def wake(db: Connection, arrived: Sequence[Interaction]) -> None:
-    """Ends waiting in the chains of what has just come in. What was born reviewed (automatic answers) wakes nobody."""
-    news = [one for one in arrived if one.direction is Direction.INCOMING and not one.reviewed]
+async def wake(db: Connection, arrived: Sequence[Interaction], elsewhere: Collection[UUID] = ()) -> None:
+    """Ends waiting in the chains of what has just come in. What was born reviewed (automatic answers) wakes nobody, but for
+    what was only because people read it `elsewhere`: it is an answer all the same."""
+    incoming = [one for one in arrived if one.direction is Direction.INCOMING]
+    news = [one for one in incoming if not one.reviewed or one.id in elsewhere]
     if not news:
         return
     changed = await attention.wake_chains(db, sorted({one.chain_id for one in news}), [one.id for one in news])

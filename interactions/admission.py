@@ -154,6 +154,11 @@ def threadable(read: ReadMail, house: House | None = None) -> Threadable:
     return threads.threadable(read.mail, read.arrival, read.interaction_id, read.occurred_at, house or House())
 
 
+def is_automatic(mail: ParsedMail) -> bool:
+    """Whether no person has written it."""
+    return "auto_reply" in mail.marks or "bounce" in mail.marks
+
+
 def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide, now: datetime) -> Interaction:
     """The record of one new mail; its chain is placed by the caller."""
     mail = read.mail
@@ -169,8 +174,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
         direction = Direction.INTERNAL if all_ours else Direction.OUTGOING
     author = sender[0].contact_id if from_ours and sender[0].contact_kind is ContactKind.USER else None
     candidates = [author, *(one.responsible_id for one in sender), ours.default]
-    automatic = "auto_reply" in mail.marks or "bounce" in mail.marks
-    reviewed = direction is Direction.OUTGOING or automatic or read.arrival.handled_elsewhere
+    reviewed = direction is Direction.OUTGOING or is_automatic(mail) or read.arrival.handled_elsewhere
     marks = [*mail.marks]
     if read.arrival.size > len(read.arrival.raw):  # the rest was left on the server
         marks += ["truncated", "oversized"]

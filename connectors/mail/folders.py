@@ -14,7 +14,8 @@ in place of the others, so that every mail is read once and its news come from o
 that the configuration leaves out is left out itself (`Folder.hides`), drafts above all. Where `\\All` is not shown to mail
 programs, or not wanted, labels are read as folders.
 
-Limits: a mail that was left out for its label is not read when it loses that label.
+Limits: a mail that was left out for its label is not read when it loses that label; labels are kept as they were when it
+was read.
 """
 
 import re

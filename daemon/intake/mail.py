@@ -17,7 +17,7 @@ from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.prepared import Prepared
 from daemon.intake.ruling import ruled
 from daemon.intake.slices import Slices
-from interactions.admission import ReadMail, decide_mail, mail_participants
+from interactions.admission import ReadMail, decide_mail, is_automatic, mail_participants
 from interactions.arrivals import MailArrived, head_digest
 from interactions.chains import Placement
 from interactions.guards import flags_of
@@ -92,7 +92,10 @@ async def _write(
     await meetings.admit(db, batch.source, mails, decided, now)
     flagged = await _flag(db, decided, placement)
     await attention.hold(db, on_control)
-    await attention.wake(db, decided)
+    read_elsewhere = [
+        one.interaction_id for one in mails if one.arrival.handled_elsewhere and not is_automatic(one.mail)
+    ]
+    await attention.wake(db, decided, read_elsewhere)
     changes = [feed.Change("interaction.created", one.id) for one in decided] + changes
     changes += [feed.Change("interaction.updated", one) for one in flagged]
     await feed.add(db, changes)

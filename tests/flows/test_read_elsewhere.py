@@ -177,3 +177,18 @@ async def test_what_was_deleted_there_is_gone_from_its_place_before_any_audit(el
         await elsewhere.until("SELECT uid FROM mail_location WHERE gone_at IS NOT NULL", [(2,)])
         assert await elsewhere.rows("SELECT audited_at FROM source") == [(audited,)]
     assert await elsewhere.rows("SELECT count(*) FROM interaction WHERE deleted_at IS NULL") == [(3,)]
+
+
+async def test_an_answer_that_is_read_elsewhere_ends_the_wait_for_it(elsewhere: Elsewhere) -> None:
+    elsewhere.deliver("a")
+    await elsewhere.sync()
+    async with elsewhere.database.connection() as db:
+        await db.execute("UPDATE interaction SET on_control = true, until_reply = true")
+
+    elsewhere.dovecot.deliver(elsewhere.user, raw_mail("b", CUSTOMER, subject="Re: a", reply_to="a", references=("a",)))
+    await elsewhere.sync()
+
+    assert await elsewhere.rows("SELECT external_id, reviewed, on_control FROM interaction ORDER BY 1") == [
+        ("a@test.example", True, False),
+        ("b@test.example", True, False),
+    ]
