@@ -1,11 +1,11 @@
-"""`make bench`, or `python -m benchmarks [sync] [webhooks] [lists]`: measures, and prints ratios."""
+"""`make bench`, or `python -m benchmarks [sync] [delivery] [parsing] [webhooks] [lists]`: measures, and prints ratios."""
 
 import sys
 
-from benchmarks import lists, sync, webhooks
+from benchmarks import delivery, lists, parsing, sync, webhooks
 from daemon import log
 
-ALL = {"sync": sync.run, "webhooks": webhooks.run, "lists": lists.run}
+ALL = {"sync": sync.run, "delivery": delivery.run, "parsing": parsing.run, "webhooks": webhooks.run, "lists": lists.run}
 
 
 def main() -> int:
