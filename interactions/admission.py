@@ -8,7 +8,7 @@ Direction of a mail, by whose addresses stand where (own: a mailbox, alias or li
 
 In a mailbox that is handled in another program every mail is born reviewed; later what is read there decides.
 
-Where a From without proof is only a claim (`unproved`), one from own that was not found in Sent comes in like any other.
+Where a From without proof is only a claim (`unproved`; always, where a host that we believe says it is false), one from own that was not found in Sent comes in like any other.
 
 `occurred_at` of a mail is its Date, held within 7 days before and 1 day after the moment the server received it.
 A call is the fold of all its events (`calls`): its record is made again from them each time, and what a person wrote
@@ -166,7 +166,7 @@ def decide_mail(read: ReadMail, known: Mapping[Key, KnownAddress], ours: OurSide
     sender = _known(participants[:1] if mail.from_ else (), known)
     recipients = [p for p in participants if p.role in (Role.TO, Role.CC, Role.BCC)]
     proof = _proof(mail, ours)
-    is_claim = ours.unproved_claims and proof != "pass" and read.arrival.folder_role != "sent"
+    is_claim = (proof == "fail" or (ours.unproved_claims and proof != "pass")) and read.arrival.folder_role != "sent"
     from_ours = bool(sender and sender[0].is_ours) and not is_claim
     all_ours = bool(recipients) and all(p.key and p.key in known and known[p.key].is_ours for p in recipients)
     direction = Direction.INCOMING

@@ -184,6 +184,15 @@ def test_a_sender_is_proved_by_the_hosts_that_we_believe() -> None:
     assert decide(replace(mail, from_=boxes("x@x.example", "y@x.example"))).block["authenticated"] == "none"
 
 
+def test_a_sender_that_a_believed_host_calls_false_is_always_a_claim() -> None:
+    results = ("mx.example.org; dmarc=fail header.from=example.org",)
+    mail = ParsedMail(from_=boxes("anna@example.org"), to=boxes("x@x.example"), auth_results=results)
+
+    decided = decide(mail, replace(OURS, auth_servers=frozenset({"mx.example.org"})))
+
+    assert (decided.direction, decided.reviewed, decided.link.flags) == (Direction.INCOMING, False, ("claims",))
+
+
 @pytest.mark.parametrize(
     ("sender", "proof", "folder_role", "direction", "flags"),
     [
