@@ -34,6 +34,14 @@ INVITES_OF = """
 SELECT key, mail_id, n, sent_at, sender, is_proved, said FROM invite WHERE key = ANY($1::bytea[]) ORDER BY key, mail_id, n
 """
 
+FOLLOWERS = """
+SELECT DISTINCT i.id, i.chain_id, m.chain_id AS target
+FROM invite v JOIN origin o ON o.space = 'meeting' AND o.key = v.key JOIN interaction i ON i.id = o.interaction_id
+    JOIN interaction m ON m.id = v.mail_id
+WHERE v.mail_id = ANY($1::uuid[]) AND i.based_on_id = v.mail_id AND i.link_origin = 'automatic'
+  AND i.chain_id <> m.chain_id ORDER BY i.id
+"""
+
 MAIL_OF = """
 SELECT chain_id, direction FROM interaction WHERE id = $1
 """
@@ -126,6 +134,17 @@ async def mail_of(db: Connection, mail_id: UUID) -> tuple[UUID, str | None] | No
         return None
     held = await chains.hold(db, row["chain_id"])
     return (held, row["direction"]) if held else None
+
+
+async def follow(db: Connection, mail_ids: Sequence[UUID]) -> list[UUID]:
+    """Takes the meetings that these mails told of first to the chains where the mails are now; returns those meetings."""
+    rows = await db.fetch(FOLLOWERS, list(mail_ids))
+    for row in rows:
+        held = await regroup.hold_both(db, row["chain_id"], row["target"])
+        source, target = held[row["chain_id"]], held[row["target"]]
+        if source and target and source != target:
+            await regroup.move(db, [row["id"]], source, target)
+    return [row["id"] for row in rows]
 
 
 async def add(db: Connection, meeting: Interaction, known: Mapping[Key, KnownAddress]) -> None:

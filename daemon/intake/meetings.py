@@ -1,13 +1,14 @@
 """Invites of mails: store what came, fold all that was said of each meeting, write its record as it stands now.
 
-The record belongs into the chain of the first mail that told of it, and goes there when that turns out to be another mail.
+The record belongs into the chain of the first mail that told of it: it goes there when that turns out to be another mail,
+and with that mail where a rule takes it to another chain.
 Answers alone make no meeting; they wait for the invite.
 
 Limits: what a mail says is believed or not when it comes; a host that is trusted later changes nothing about it. A meeting
 does not follow its mail into a chain that the mail is taken to by hand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -23,12 +24,17 @@ SPACE = "meeting"
 
 
 async def admit(
-    db: Connection, source: str, mails: Sequence[ReadMail], decided: Sequence[Interaction], now: datetime
-) -> list[UUID]:
-    """Admits the invites of new mails, whose records are written already; returns the chains that have grown."""
+    db: Connection, source: str, mails: Sequence[ReadMail], decided: Sequence[Interaction], now: datetime,
+    moved: Collection[UUID] = (),
+) -> None:  # fmt: skip
+    """Admits the invites of new mails, whose records are written already. `moved` are stored mails that have gone to
+    another chain: their meetings go with them."""
+    if moved:
+        followed = await meetings.follow(db, sorted(moved))
+        await feed.add(db, [feed.Change("interaction.updated", one) for one in followed])
     told = _told(mails, decided)
     if not told:
-        return []
+        return
     responsible = {one.id: one.responsible_id for one in decided}
     ids = await origins.claim(db, SPACE, {key: meeting_id_of(key, some[0].sent_at) for key, some in told.items()})
     await meetings.add_invites(db, told)
@@ -36,7 +42,6 @@ async def admit(
     folded = {key: found for key, some in sorted(stored.items()) if (found := fold(some)) is not None}
     known = await addresses.claim(db, {key for one in folded.values() for key in keys_of(one)})
     there = await records.which_exist(db, [ids[key] for key in folded])
-    grown: list[UUID] = []
     for key, meeting in folded.items():
         mail = await meetings.mail_of(db, meeting.mail_id)
         if mail is None:
@@ -51,8 +56,6 @@ async def admit(
             await meetings.add(db, replace(record, responsible_id=responsible.get(meeting.mail_id)), known)
             change = "interaction.created"
         await feed.add(db, [feed.Change(change, record.id)])
-        grown.append(record.chain_id)
-    return grown
 
 
 def _told(mails: Sequence[ReadMail], decided: Sequence[Interaction]) -> dict[bytes, list[Told]]:

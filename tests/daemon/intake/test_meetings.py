@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from daemon.intake.context import IntakeSettings
 from storage.database import Database
 from tests.fakes.arrivals import raw_mail
-from tests.fakes.invites import ANNA, EVIL, IVAN, Post, calendar, invite_mail, what_is_said
+from tests.fakes.invites import ANNA, EVIL, IVAN, SENT_AT, Post, calendar, invite_mail, what_is_said
 from tests.fakes.postgres import Cluster
 
 ASKED = invite_mail("1", calendar())
@@ -185,3 +185,23 @@ async def test_two_mails_of_one_meeting_at_once_make_one(database: Database, tmp
     await asyncio.gather(one.bring(ASKED), other.bring(CANCELLED), one.bring(MOVED), other.bring(ACCEPTED))
 
     assert (await one.meeting())["block"]["status"] == "cancelled"
+
+
+async def test_a_meeting_goes_with_its_mail_when_an_id_leads_elsewhere(post: Post) -> None:
+    """The invite answers a mail that was not there; a topic had been guessed until it came."""
+    guessed = raw_mail("g", sender=ANNA, to=IVAN, subject="Показ нового склада", at=SENT_AT - timedelta(days=2))
+    headers = {"In_Reply_To": "<late@test.example>"}
+    invite = invite_mail("i", calendar(), **headers).replace(b"Subject: ", b"Subject: Re: x\r\nX-Old: ", 1)
+    subject = "Re: Показ нового склада"
+    invite = invite.replace(b"Subject: Re: x", f"Subject: {subject}".encode())
+    late = raw_mail("late", sender=IVAN, to=ANNA, subject="Совсем о другом", at=SENT_AT - timedelta(days=1))
+
+    await post.bring(guessed, invite, late)
+
+    together = await post.rows(
+        "SELECT m.chain_id = b.chain_id AS same, c.size FROM interaction m JOIN interaction b ON b.id = m.based_on_id "
+        "JOIN chain c ON c.id = m.chain_id WHERE m.kind = 'meeting'"
+    )
+    sizes = await post.rows("SELECT size FROM chain WHERE merged_into IS NULL ORDER BY size")
+    assert together == [{"same": True, "size": 3}]
+    assert [row["size"] for row in sizes] == [1, 3]
