@@ -89,7 +89,7 @@ async def _write(
     decided, on_control = ruled(decided, settings, ours, now)
     changes = await placing.write(db, placement, threads, decided)
     await records.add_all(db, decided, known)
-    await meetings.admit(db, batch.source, mails, decided, now)
+    await meetings.admit(db, batch.source, mails, decided, now, placement.moved)
     flagged = await _flag(db, decided, placement)
     await attention.hold(db, on_control)
     read_elsewhere = [
