@@ -100,6 +100,7 @@ class InteractionView:
     reply_text: str | None = None
     on_control: Control | None = None
     is_closed: bool = False
+    continues_id: UUID | None = None  # the chain that this one goes on with
     department: Named | None = None  # of the responsible
 
     @property

@@ -233,18 +233,48 @@ WHERE i.occurred_at > $3 AND i.deleted_at IS NULL AND c.last_at > $3 AND c.last_
 LIMIT 2
 """
 
+
+class Several(Exception):
+    """Of several open chains none is the one."""
+
+
 ID_LAG = timedelta(days=1)  # an id may be this much older than what later events say of the time
 
 
 async def open_of_party(
     db: Connection, address_id: UUID, contact_id: UUID | None, at: datetime, join_hours: float
 ) -> UUID | None:
-    """The one open chain of a party whose last member is younger than `join_hours`; None if there are none or several.
-    Held until the transaction ends."""
+    """The one open chain of a party whose last member is younger than `join_hours`, held until the transaction ends; None
+    if there is none. Raises Several."""
     since = at - timedelta(hours=join_hours)
     oldest = uuid7(since - ID_LAG, bytes(10))
     rows = await db.fetch(OPEN_OF_PARTY, address_id, contact_id, since, at + timedelta(hours=1), oldest)
-    return await hold(db, rows[0]["id"]) if len(rows) == 1 else None
+    if len(rows) > 1:
+        raise Several
+    return await hold(db, rows[0]["id"]) if rows else None
+
+
+# Of each address the last few, since what is newest may be deleted.
+LAST_OF_PARTY = """
+SELECT coalesce(c.merged_into, c.id) FROM (
+    SELECT $1::uuid AS id UNION SELECT id FROM address WHERE contact_id = $2) AS party
+CROSS JOIN LATERAL (
+    SELECT p.interaction_id FROM participant p WHERE p.address_id = party.id AND p.interaction_id < $3
+    ORDER BY p.interaction_id DESC LIMIT 3) AS newest
+JOIN interaction i ON i.id = newest.interaction_id AND i.deleted_at IS NULL JOIN chain c ON c.id = i.chain_id
+ORDER BY i.occurred_at DESC, i.id DESC LIMIT 1
+"""
+
+async def last_of_party(db: Connection, address_id: UUID, contact_id: UUID | None, at: datetime) -> UUID | None:
+    """The chain in which a party was heard of last before a moment."""
+    found: UUID | None = await db.fetchval(LAST_OF_PARTY, address_id, contact_id, uuid7(at, bytes(10)))
+    return found
+
+
+async def go_on(db: Connection, chain_id: UUID, earlier: UUID) -> None:
+    """Says that a chain continues an earlier one."""
+    if chain_id != earlier:
+        await db.execute(CONTINUE, [chain_id], [earlier])
 
 
 HOLD = """

@@ -183,9 +183,10 @@ async def counts(db: Connection, access: Access = EVERYTHING) -> dict[str, int]:
 
 ROWS = """
 SELECT i.*, au.name AS author_name, re.name AS responsible_name, rb.name AS reviewer_name, s.type AS source_type,
-    c.root_id, c.size AS chain_size, root.topic AS root_topic, su.kind AS subject_kind, su.id AS subject_id,
+    c.root_id, c.size AS chain_size, coalesce(ec.merged_into, ec.id) AS continues_id, root.topic AS root_topic, su.kind AS subject_kind, su.id AS subject_id,
     su.title AS subject_title, de.id AS shown_department_id, de.name AS department_name
 FROM interaction i JOIN chain c ON c.id = i.chain_id
+LEFT JOIN chain ec ON ec.id = c.continues_id
 LEFT JOIN interaction root ON root.id = c.root_id
 LEFT JOIN subject su ON su.id = c.subject_id
 LEFT JOIN contact au ON au.id = i.author_id
@@ -257,11 +258,13 @@ def _header_of(one: InteractionView) -> InteractionView:
 async def _as_seen(db: Connection, found: list[InteractionView], access: Access) -> list[InteractionView]:
     """Their chains begin, and are as long, as they are seen; and of a mail that lies in several mailboxes nobody hears
     that it lies in one that is shut."""
-    chains = await storage_access.chains(db, {one.chain_id for one in found}, access)
+    wanted = {one.chain_id for one in found} | {one.continues_id for one in found if one.continues_id}
+    chains = await storage_access.chains(db, wanted, access)
     return [
         replace(
             one, root_id=chain.root_id, root_topic=chain.topic, chain_size=chain.size,
             source=None if _came_unseen(one, access) else one.source,
+            continues_id=one.continues_id if one.continues_id in chains else None,
         )
         for one in found
         if (chain := chains.get(one.chain_id)) is not None
@@ -317,6 +320,7 @@ def _view(
         source=Named(row["id"], row["source"]) if row["source"] else None, source_type=row["source_type"],
         author=_named(row["author_id"], row["author_name"]),
         responsible=_named(row["responsible_id"], row["responsible_name"]),
+        continues_id=row["continues_id"],
         department=_named(row["shown_department_id"], row["department_name"]),
         reviewed=row["reviewed"], reviewed_at=row["reviewed_at"],
         reviewed_by=_named(row["reviewed_by"], row["reviewer_name"]), review_after=row["review_after"],

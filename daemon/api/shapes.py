@@ -108,7 +108,7 @@ def interaction_json(
             "id": str(one.chain_id),
             "root_id": str(one.root_id),
             "size": one.chain_size,
-            "continues": None,
+            "continues": str(one.continues_id) if one.continues_id else None,
             "link": {"rule": one.link_rule, "origin": one.link_origin, "flags": list(one.link_flags)},
         },
         "subject": _subject(one),

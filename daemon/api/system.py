@@ -48,7 +48,7 @@ async def read_chain(
             "root_id": str(found[0].root_id) if found else None,
             "url": f"{serving.public_url}/chains/{final}",
             "subject": first.get("subject"),
-            "continues": None,
+            "continues": str(found[0].continues_id) if found and found[0].continues_id else None,
             **lines_json(found, serving.public_url, more=more),
         }
     )

@@ -111,10 +111,12 @@ async def _add(
 ) -> None:  # fmt: skip
     """Writes a new call or SMS, into the one open chain of its party if there is one, else into a chain of its own."""
     [decided], on_control = ruled([decided], settings, ours, now)
-    chain_id = await _open_chain(db, decided, known, settings)
-    if chain_id is not None:
-        decided = replace(decided, chain_id=chain_id, link=Link("recent_party"))
+    joined, continued = await _chain_of(db, decided, known, settings)
+    if joined is not None:
+        decided = replace(decided, chain_id=joined, link=Link("recent_party"))
     await chains.extend(db, [decided])
+    if continued is not None:
+        await chains.go_on(db, decided.chain_id, continued)
     await records.add_all(db, [decided], known)
     await attention.hold(db, on_control)
     await attention.wake(db, [decided])
@@ -128,16 +130,22 @@ async def _settle_missed(db: Connection, decided: Interaction, known: dict[Key, 
         await feed.add(db, [feed.Change("interaction.updated", one) for one in settled])
 
 
-async def _open_chain(
+async def _chain_of(
     db: Connection, decided: Interaction, known: dict[Key, KnownAddress], settings: IntakeSettings
-) -> UUID | None:
+) -> tuple[UUID | None, UUID | None]:
+    """The open chain of its party, which it joins; or the one that is over, which its own chain continues."""
+    at = decided.occurred_at
     for one in decided.participants:
         address = known.get(one.key) if one.key else None
         if address is not None and not address.is_ours:
-            return await chains.open_of_party(
-                db, address.id, address.contact_id, decided.occurred_at, settings.join_hours
-            )
-    return None
+            try:
+                joined = await chains.open_of_party(db, address.id, address.contact_id, at, settings.join_hours)
+            except chains.Several:
+                return None, None
+            if joined is not None:
+                return joined, None
+            return None, await chains.last_of_party(db, address.id, address.contact_id, at)
+    return None, None
 
 
 async def admit_sms(

@@ -175,7 +175,19 @@ async def test_several_open_chains_are_none_and_somebody_elses_does_not_count(da
 
         await write(db, interaction(2, "olga@other.example", IVAN))
 
-        assert await open_chain(db) is None
+        with pytest.raises(chains.Several):
+            await open_chain(db)
+
+
+async def test_the_last_chain_of_a_party_is_that_of_its_newest_interaction_that_is_there(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, interaction(0, IVAN), interaction(1, IVAN), interaction(2, IVAN))
+        await db.execute("UPDATE interaction SET deleted_at = now() WHERE id = $1", ids(2)[0])
+        [address] = await db.fetch("SELECT id FROM address WHERE value = $1", key(IVAN).value)
+
+        found = [await chains.last_of_party(db, address["id"], None, START + timedelta(minutes=n)) for n in (9, 1, 0)]
+
+        assert found == [ids(1)[1], ids(0)[1], None]
 
 
 async def test_a_contact_is_one_party_by_all_its_addresses_and_by_choice(database: Database) -> None:
