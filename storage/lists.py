@@ -248,7 +248,8 @@ async def find(db: Connection, interaction_id: UUID, access: Access = EVERYTHING
 
 def _header_of(one: InteractionView) -> InteractionView:
     """What is shown of an interaction that may not be read: who, when, to whom, about what."""
-    block = {**one.block, "has_html": False} if one.kind == "email" else {}
+    facts = {name: one.block[name] for name in one.block if name != "forwarded_from"}  # that stands in the text
+    block = {**facts, "has_html": False} if one.kind == "email" else {}
     return replace(
         one, description="", comment=None, excerpt="", extra={}, block=block, has_attachments=False, attachments=(),
         body_text=None, reply_text=None, is_closed=True,

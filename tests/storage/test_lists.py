@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from interactions.access import Access
 from interactions.records import Attachment, Direction, Importance, Kind, Link, Participant, Role
 from storage import lists, sources
 from storage.database import Connection, Database
@@ -205,3 +206,14 @@ async def test_what_is_gone_is_left_out_and_what_never_was_is_none(database: Dat
         assert [one.id for one in await lists.views(db, [ids(1)[0], uuid4(), ids(2)[0]])] == [ids(2)[0]]
         assert await lists.find(db, ids(1)[0]) is None
         assert await lists.views(db, []) == []
+
+
+async def test_of_a_mail_that_may_not_be_read_nobody_hears_whose_mail_it_sends_on(database: Database) -> None:
+    letter = interaction(1, source="ceo", block={"message_id": "1@x", "forwarded_from": {"address": "a@b.example"}})
+    async with database.connection() as db:
+        await write(db, letter)
+
+        seen = await lists.find(db, letter.id, Access((), ("ceo",)))
+
+    assert seen is not None
+    assert dict(seen.block) == {"message_id": "1@x", "has_html": False}
