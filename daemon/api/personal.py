@@ -61,7 +61,6 @@ async def read_dossier(request: Request, contact_id: UUID) -> FileResponse:
     except BaseException:
         folder.cleanup()
         raise
-    await serving.readings.note("contact.dossier", contact_id)
     headers = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff"}
     return FileResponse(
         path, media_type="application/zip", filename=f"dossier-{contact_id}.zip", headers=headers,

@@ -89,9 +89,8 @@ async def _sheet(request: Request, wanted: lists.Filter | None, form: str) -> Re
             found = await listexports.found(db, wanted, seen_by) if wanted is not None else []
         except listexports.TooMany as error:
             raise Problem("too_large", str(error)) from None
-    await serving.readings.note("interactions.exported", None, count=len(found))
     content = await asyncio.to_thread(listexports.sheet, found, form, serving.public_url)
-    await serving.readings.note("interactions.exported", None, format=form, rows=len(found))
+    await serving.readings.note("interactions.exported", None, format=form, count=len(found))
     headers = {**SHEET_HEADERS, "Content-Disposition": f'attachment; filename="interactions.{form}"'}
     return Response(content, 200, headers, listexports.TYPES[form])
 
@@ -255,7 +254,7 @@ async def _change(
     touching(*given.model_fields_set)
     await _need_contacts(db, given.contacts())
     edit = given.edit()
-    plan = await _plan_that_is_done(db, which, edit)
+    plan = await _plan_that_is_done(db, which, edit, seen_by)
     if not await manual.change(db, which, edit, serving.desk.settings, by, version):
         await refuse(db, which)
     if plan is not None:
@@ -272,12 +271,12 @@ async def _change(
         raise Problem("invalid", f"An interaction {what}.", errors=[("", what)])
 
 
-async def _plan_that_is_done(db: Connection, which: UUID, edit: manual.Edit) -> InteractionView | None:
+async def _plan_that_is_done(db: Connection, which: UUID, edit: manual.Edit, seen_by: Access) -> InteractionView | None:
     """The open plan that a change says is done."""
     kind, facts = edit.facts or (None, {})
     if kind is not Kind.PLANNED or facts.get("state") != "done" or await blocks.hold_state(db, which) != "open":
         return None
-    return await lists.find(db, which)
+    return await lists.find(db, which, seen_by)
 
 
 async def _move(db: Connection, which: UUID, subject_id: UUID | None, by: UUID | None, seen_by: Access) -> None:

@@ -90,7 +90,18 @@ async def test_a_sheet_is_in_the_log(office: Office) -> None:
     await office.api.mails(raw_mail("1"))
     await office.boris.get("/interactions?format=csv")
 
-    assert [(one["action"], one["details"]) for one in await log(office)] == [("interactions.exported", {"count": 1})]
+    [one] = await log(office)
+    assert (one["action"], one["details"]) == ("interactions.exported", {"format": "csv", "count": 1})
+
+
+async def test_a_dossier_is_in_the_log_once(office: Office) -> None:
+    made = (await office.anna.ask("POST", "/contacts", {"kind": "individual", "name": "Иван"})).json
+    await office.admin.ask("GET", f"/contacts/{made['id']}/dossier")
+
+    assert [one["action"] for one in await log(office, f"&object={made['id']}")] == [
+        "contact.created",
+        "contact.dossier_read",
+    ]
 
 
 async def test_users_departments_sources_and_bulk_changes_are_in_the_log(office: Office) -> None:
