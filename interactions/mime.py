@@ -188,6 +188,10 @@ def _tree(raw: bytes, header_bytes: int, is_brief: bool = False) -> Tree:
         except fast_mail_parser.ParseError as error:
             if "maximum allowed depth" in str(error):  # the careful one would take a second to find the same
                 raise TooComplex(_BEYOND) from None
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException:  # noqa: S110  a panic of the native parser is no Exception; the careful one is still there
+            pass
     if tree is None:
         if is_brief:
             raise NotBrief
