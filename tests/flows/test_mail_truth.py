@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes.mail_truth import truth
 
-ROUNDS = 9
+ROUNDS = 8
 SEED = 20261125
 
 
@@ -21,20 +21,20 @@ async def hold_true(server: str) -> None:
 
 @pytest.mark.peer("dovecot")
 class TestDovecot:
-    @pytest.mark.timeout(180)
+    @pytest.mark.timeout(300)
     async def test_what_is_said_of_a_mailbox_is_true(self) -> None:
         await hold_true("dovecot")
 
 
 @pytest.mark.peer("cyrus")
 class TestCyrus:
-    @pytest.mark.timeout(180)
+    @pytest.mark.timeout(300)
     async def test_what_is_said_of_a_mailbox_is_true(self) -> None:
         await hold_true("cyrus")
 
 
 @pytest.mark.peer("courier")
 class TestCourier:
-    @pytest.mark.timeout(180)
+    @pytest.mark.timeout(300)
     async def test_what_is_said_of_a_mailbox_is_true(self) -> None:
         await hold_true("courier")
