@@ -80,6 +80,7 @@ class _Look:
         self.pins: dict[UUID, UUID] = {}
         self.likely: dict[UUID, UUID] = {}
         self.apart: set[tuple[UUID, UUID]] = set()
+        self.heard: set[tuple[UUID, Shared]] = set()
         self.held: dict[UUID, ChainFacts] = {}
 
     async def look(self, db: Connection) -> set[UUID]:
@@ -118,7 +119,9 @@ class _Look:
             self.chain_of[mail_id] = row["chain_id"]
             if facts is None:
                 continue
-            more = tuple(one for mail, one in self.echoes if mail == mail_id and one not in facts.shared)
+            heard = [one for mail, one in self.echoes if mail == mail_id]
+            self.heard.update((mail_id, one) for one in heard if one in facts.shared)
+            more = tuple(one for one in heard if one not in facts.shared)
             self.facts[mail_id] = replace(facts, shared=(*facts.shared, *more)) if more else facts
             if row["link_rule"] == GUESS:
                 self.guessed[mail_id] = row["link_evidence"]
@@ -213,7 +216,7 @@ class _Look:
             likely=self.likely,
             pins=self.pins,
             apart=frozenset(self.apart),
-            echoes=tuple(self.echoes),
+            echoes=tuple(one for one in self.echoes if one not in self.heard),
         )
 
 

@@ -47,8 +47,7 @@ async def decide(db: Connection, mails: Sequence[Threadable], echoes: Sequence[t
         if placement.unclear <= unclear:
             break
         unclear |= placement.unclear
-    new = [(mail, one) for mail, one in echoes if mail in known.mails and (mail, one) in known.echoes]
-    await threads.share(db, new)
+    await threads.share(db, known.echoes)
     return placement
 
 

@@ -171,6 +171,8 @@ async def test_another_copy_joins_the_conversation_of_its_server(database: Datab
         await add(db, echoes=[(ids(1)[0], thread)])
 
         assert await together(db) == [{1, 2}]
+        await threads.share(db, [(ids(1)[0], thread)])
+        assert (await weaving.claim(db, [], [(ids(1)[0], thread)])).echoes == ()
 
 
 async def test_what_a_person_took_apart_is_loaded_with_what_it_was_taken_from(database: Database) -> None:
