@@ -232,7 +232,8 @@ class App:
             except Exception:
                 LOG.exception("erased data could not be cleaned from the disk; it is tried again")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(serving.erased.wait(), CLEAN_AGAIN_SECONDS)
+                async with asyncio.timeout(CLEAN_AGAIN_SECONDS):
+                    await serving.erased.wait()
 
     async def _repeat(
         self, what: str, work: Callable[[Connection], Awaitable[int]], pause: float, wake: asyncio.Event | None = None
