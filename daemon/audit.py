@@ -4,7 +4,7 @@ A change is written down in its own transaction (`storage.audit.note`). Reading 
 is put on a list here that a loop writes away; a normal stop writes the rest. While the database is away the list grows to
 `WAITING_MAX`; from then on whoever reads waits for it like everybody else, and hears 503: nothing is read unseen.
 
-Limits. A daemon that is killed loses what was read in its last second.
+Limits. A daemon that is killed loses what was read in its last second. A line whose commit was not answered is there twice.
 """
 
 import asyncio

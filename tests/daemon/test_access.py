@@ -6,7 +6,8 @@ from pathlib import Path
 from config.load import loads
 from daemon.access import doors_of
 from interactions.access import Door
-from tests.fakes.office import NARROWED
+from tests.fakes.daemon import running_app, write_config
+from tests.fakes.office import MAILBOX, NARROWED
 from tests.fakes.sources import Module, ours
 
 # What shows interactions, or numbers of them. Whoever reads with one of these on a person's behalf says for whom.
@@ -45,6 +46,22 @@ def test_no_route_reads_interactions_without_saying_for_whom() -> None:
 
     assert [f"{path}:{call.lineno}" for path, call in found if not says_for_whom(call)] == []
     assert len(found) > 25
+
+
+async def test_a_private_mailbox_that_leaves_the_configuration_stays_shut_also_after_a_restart(
+    dsn: str, tmp_path: Path
+) -> None:
+    config = write_config(tmp_path, dsn=dsn)
+    open_one, narrow = config.read_text(), MAILBOX.format(name="ceo") + 'privacy = "private"\n'
+    config.write_text(open_one + narrow)
+    async with running_app(config) as app:
+        assert app.serving.departed == []
+        await app.reload(loads(open_one, tmp_path, {}).settings)
+        assert app.serving.departed == [Door("ceo", True)]
+
+    config.write_text(open_one)
+    async with running_app(config) as app:
+        assert app.serving.departed == [Door("ceo", True)]
 
 
 def test_a_mailbox_is_narrow_by_members_or_as_private_and_its_responsible_is_a_member() -> None:

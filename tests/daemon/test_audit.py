@@ -1,6 +1,7 @@
 """Readings are written down beside the requests: in order, never lost at a normal stop, never without a bound."""
 
 import asyncio
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from storage import audit
 from storage.audit import Actor, Filter, acting
 from storage.database import Database
 from storage.errors import StorageDown
+from tests.fakes.daemon import running_app, write_config
 
 ANNA = Actor("user", "Анна", UUID(int=1), "10.0.0.1")
 
@@ -51,6 +53,17 @@ async def test_while_the_database_is_away_nothing_is_lost_and_nothing_is_read_wi
         with pytest.raises(StorageDown):
             await readings.note("interaction.read", uuid4())
     await away.close()
+
+
+async def test_a_normal_stop_writes_the_rest(dsn: str, tmp_path: Path) -> None:
+    one = uuid4()
+    async with running_app(write_config(tmp_path, dsn=dsn)) as app:
+        with acting(ANNA):
+            await app.serving.readings.note("interaction.read", one)
+
+    database = await Database.open(dsn)
+    assert await written(database) == [one]
+    await database.close()
 
 
 async def test_nobody_reads_nothing(database: Database) -> None:
