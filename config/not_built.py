@@ -27,7 +27,6 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
         ),
         (settings.retention.interactions is not None, "retention.interactions", "deleting old interactions"),
         (settings.login.oidc is not None, "login.oidc", "sign-in by an identity provider"),
-        (settings.contacts.auto_create != "never", "contacts.auto_create", "making contacts by itself"),
     )
     yield from ((path, what) for used, path, what in single if used)
     for index, mailbox in enumerate(settings.mailboxes):

@@ -48,6 +48,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         strangers_apart=settings.chains.stranger == "new_chain",
         signing_key=signing_key(settings.login.secret_key.reveal() if settings.login.secret_key else ""),
         review_flags=settings.features.review_flags,
+        auto_create=settings.contacts.auto_create,
         erasure_key=known_key(settings),
     )
 

@@ -180,6 +180,19 @@ LIMIT $2
 """
 
 
+OF_NOBODY = """
+SELECT id FROM address a
+WHERE id = ANY($1::uuid[]) AND contact_id IS NULL AND NOT own AND NOT ignored AND candidates = '{}'
+    AND NOT EXISTS (SELECT FROM remembered_match r WHERE r.address_id = a.id AND r.chain_id IS NULL)
+"""
+
+
+async def of_nobody(db: Connection, address_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these lead to nobody, and nobody has decided that they shall."""
+    ids = list(address_ids)
+    return {row["id"] for row in await db.fetch(OF_NOBODY, ids)} if ids else set()
+
+
 COUNT_HISTORY = """
 SELECT count(DISTINCT interaction_id) FROM participant
 WHERE address_id = ANY($1::uuid[]) AND contact_id IS NULL AND decided IS NULL

@@ -265,6 +265,7 @@ JOIN interaction i ON i.id = newest.interaction_id AND i.deleted_at IS NULL JOIN
 ORDER BY i.occurred_at DESC, i.id DESC LIMIT 1
 """
 
+
 async def last_of_party(db: Connection, address_id: UUID, contact_id: UUID | None, at: datetime) -> UUID | None:
     """The chain in which a party was heard of last before a moment."""
     found: UUID | None = await db.fetchval(LAST_OF_PARTY, address_id, contact_id, uuid7(at, bytes(10)))

@@ -42,6 +42,7 @@ class IntakeSettings:
     signing_key: bytes = b""
     never_log: NeverLog = field(default_factory=NeverLog)
     rules: tuple[Rule, ...] = ()
+    auto_create: str = "never"
     erasure_key: bytes = field(default=b"", repr=False)
     review_flags: bool = True
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from uuid import UUID, uuid4
 
 from daemon import attention
-from daemon.intake import meetings, placing
+from daemon.intake import meetings, newcomers, placing
 from daemon.intake.answers import beside_their_parents
 from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.prepared import Prepared
@@ -89,6 +89,7 @@ async def _write(
     decided, on_control = ruled(decided, settings, ours, now)
     changes = await placing.write(db, placement, threads, decided)
     await records.add_all(db, decided, known)
+    await newcomers.admit(db, decided, known, settings.auto_create, now)
     await meetings.admit(db, batch.source, mails, decided, now, placement.moved)
     flagged = await _flag(db, decided, placement)
     await attention.hold(db, on_control)

@@ -17,8 +17,8 @@ from interactions.mime import ParsedMail, TooComplex, parse
 from storage import completions, edits, leases, sources
 from storage.blobs import Blobs
 from storage.database import Database
-from tests.fakes.dovecot import PASSWORD, Dovecot, running_dovecot
 from tests.fakes.daemon import rows
+from tests.fakes.dovecot import PASSWORD, Dovecot, running_dovecot
 
 pytestmark = pytest.mark.peer("dovecot")
 

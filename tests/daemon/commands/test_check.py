@@ -55,13 +55,13 @@ def test_mistakes_are_items_and_3(ringmail: Ringmail) -> None:
 
 def test_what_is_not_built_yet_is_said_plainly(ringmail: Ringmail, free: dict[str, str]) -> None:
     other = {"name": "other", "type": "telnyx", "public_key": "s" * 20}
-    ringmail.configure(http=free, telephony=[other], contacts={"auto_create": "sent"})
+    ringmail.configure(http=free, telephony=[other], retention={"interactions": 30})
 
     said = ringmail("check", "--json")
 
     assert said.code == 0
-    assert states(said)["contacts.auto_create"] == "not built"
-    assert "making contacts by itself" in items(said)["contacts.auto_create"]["means"]
+    assert states(said)["retention.interactions"] == "not built"
+    assert "deleting old interactions" in items(said)["retention.interactions"]["means"]
     assert states(said)["telephony other"] == "not built"
 
 
