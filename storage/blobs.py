@@ -35,6 +35,8 @@ FIND = """
 SELECT size, store, pack, start, bytes FROM blob WHERE sha256 = $1
 """
 
+HASHED_HERE_BYTES = 256 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -63,9 +65,11 @@ class Blobs:
         """Makes bytes durable; those that are there already are left out. To be called before the transaction."""
         return await self.write(await self.missing(db, contents))
 
-    async def missing(self, db: Connection, contents: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Those of these bytes that are not there yet, by their hashes."""
-        by_hash = {sha256(content).digest(): content for content in contents}
+    async def missing(
+        self, db: Connection, contents: Sequence[bytes], hashes: Sequence[bytes] | None = None
+    ) -> dict[bytes, bytes]:
+        """Those of these bytes that are not there yet, by their hashes, which may be known."""
+        by_hash = dict(zip(hashes or await hashes_of(contents), contents, strict=True))
         known = {row["sha256"] for row in await db.fetch(KNOWN, list(by_hash))}
         return {digest: content for digest, content in by_hash.items() if digest not in known}
 
@@ -102,6 +106,17 @@ class Blobs:
         if len(content) != row["size"]:
             raise NotFound(f"the file {path} is shorter than it was written; restore it from a backup")
         return content
+
+
+async def hashes_of(contents: Sequence[bytes]) -> list[bytes]:
+    """The SHA-256 of each. A thread does it for many bytes, and the loop is free for others."""
+    if sum(map(len, contents)) <= HASHED_HERE_BYTES:
+        return _hashes(contents)
+    return await asyncio.to_thread(_hashes, contents)
+
+
+def _hashes(contents: Sequence[bytes]) -> list[bytes]:
+    return [sha256(content).digest() for content in contents]
 
 
 async def add_all(db: Connection, stored: Sequence[Stored]) -> None:

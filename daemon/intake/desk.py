@@ -78,12 +78,12 @@ class Desk:
         came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
         unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]
         wanted = [one for one in came if one.location not in unwanted] if unwanted else came
-        erased, mails, unread, keeping = await self._take_in(wanted, now)
+        hashes = await _hashes_of(wanted)
+        erased, mails, unread, keeping = await self._take_in(wanted, hashes, now)
         unwanted += [one.arrival.location for one in erased]
         left_out = [locations.Placed(at, None) for at in (*batch.left_out, *unwanted)]
-        async with self._database.connection() as db:
-            mails, prepared = await prepare(db, mails, self.settings, lease.name, now)
-        ready = mail.MailBatch(lease.name, lease.source_id, mails, unread, prepared)
+        mails, prepared = await prepare(self._database, mails, self.settings, lease.name, now)
+        ready = mail.MailBatch(lease.name, lease.source_id, mails, unread, prepared, hashes)
 
         async def work(db: Connection) -> int:
             await leases.fence(db, lease.source_id, lease.token)
@@ -115,7 +115,8 @@ class Desk:
         be read, and Gone for one that was erased."""
         now = self._clock()
         arrival = MailArrived("", Location("", 0, 0), raw, size=len(raw))
-        erased, mails, unread, keeping = await self._take_in([arrival], now)
+        hashes = await _hashes_of([arrival])
+        erased, mails, unread, keeping = await self._take_in([arrival], hashes, now)
         if erased:
             raise Gone
         if unread:
@@ -123,7 +124,7 @@ class Desk:
         [read] = mails
 
         async def work(db: Connection) -> tuple[UUID, bool]:
-            is_new = bool(await mail.admit(db, mail.MailBatch("", None, mails), self.settings, now))
+            is_new = bool(await mail.admit(db, mail.MailBatch("", None, mails, hashes=hashes), self.settings, now))
             found = (await records.find_by_origin(db, "mail", [read.identity]))[read.identity]
             if is_new and by is not None:
                 await records.set_author(db, found, by)
@@ -145,7 +146,7 @@ class Desk:
         return new
 
     async def _take_in(
-        self, wanted: Sequence[MailArrived], now: datetime
+        self, wanted: Sequence[MailArrived], hashes: Mapping[int, bytes], now: datetime
     ) -> tuple[list[ReadMail], list[ReadMail], list[mail.Unread], "asyncio.Future[list[blobs.Stored]]"]:
         """Reads mails and keeps their bytes, at the same time, unless some may have to stay out; those come first. The
         disk may be at work still, but needs no connection any more: a transaction that waits for it holds up no other."""
@@ -154,9 +155,9 @@ class Desk:
             async with self._database.connection() as db:
                 out = await kept_out(db, mails, self.settings.erasure_key)
             mails = [one for one in mails if one not in out] if out else mails
-            kept = [one.arrival.raw for one in mails] + [one.arrival.raw for one in unread]
-            return out, mails, unread, await self._keep(kept)
-        keeping = asyncio.ensure_future(self._keep([one.raw for one in wanted]))  # the disk works while we read
+            kept = [one.arrival for one in mails] + [one.arrival for one in unread]
+            return out, mails, unread, await self._keep(kept, hashes)
+        keeping = asyncio.ensure_future(self._keep(wanted, hashes))  # the disk works while we read
         try:
             mails, unread = await self._read(wanted, now)
             return [], mails, unread, await keeping
@@ -164,12 +165,15 @@ class Desk:
             keeping.cancel()
             raise
 
-    async def _keep(self, raws: Sequence[bytes]) -> "asyncio.Future[list[blobs.Stored]]":
+    async def _keep(
+        self, mails: Sequence[MailArrived], hashes: Mapping[int, bytes]
+    ) -> "asyncio.Future[list[blobs.Stored]]":
         """Begins to make bytes durable; returns once it is known which of them are there already."""
         new: dict[bytes, bytes] = {}
-        if raws:
+        if mails:
+            known = [hashes[id(one.raw)] for one in mails]
             async with self._database.connection() as db:
-                new = await self._store.missing(db, raws)
+                new = await self._store.missing(db, [one.raw for one in mails], known)
         writing = asyncio.ensure_future(self._store.write(new))
         writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody may no longer want it
         return writing
@@ -198,6 +202,12 @@ class Desk:
             return read_mail(arrival, await self.parse(arrival.raw), now)
         except TooComplex as reason:
             return mail.Unread(arrival, str(reason))
+
+
+async def _hashes_of(mails: Sequence[MailArrived]) -> dict[int, bytes]:
+    """By the identity of the bytes: whoever asks holds them."""
+    found = await blobs.hashes_of([one.raw for one in mails])
+    return {id(one.raw): its for one, its in zip(mails, found, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)

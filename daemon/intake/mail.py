@@ -43,6 +43,10 @@ class MailBatch:
     mails: Sequence[ReadMail]
     unread: Sequence[Unread] = ()
     prepared: Prepared = field(default_factory=Prepared)
+    hashes: Mapping[int, bytes] = field(default_factory=dict)  # by the identity of the bytes, which the mails hold
+
+    def hash_of(self, arrival: MailArrived) -> bytes:
+        return self.hashes.get(id(arrival.raw)) or sha256(arrival.raw).digest()
 
 
 async def admit(db: Connection, batch: MailBatch, settings: IntakeSettings, now: datetime) -> int:
@@ -84,7 +88,8 @@ async def _write(
 
     decided, slices = list[Interaction](), Slices()
     for read in mails:
-        decided.append(_placed(decide_mail(read, known, ours, now), read.arrival.raw, placement))
+        one = _placed(decide_mail(read, known, ours, now), placement)
+        decided.append(replace(one, raw_sha256=batch.hash_of(read.arrival)))
         await slices.pause()
     decided, on_control = ruled(decided, settings, ours, now)
     changes = await placing.write(db, placement, threads, decided)
@@ -102,10 +107,10 @@ async def _write(
     await feed.add(db, changes)
 
 
-def _placed(decided: Interaction, raw: bytes, placement: Placement) -> Interaction:
+def _placed(decided: Interaction, placement: Placement) -> Interaction:
     link = placement.link_of[decided.id]
     link = replace(link, flags=(*decided.link.flags, *link.flags))
-    return replace(decided, chain_id=placement.chain_of[decided.id], link=link, raw_sha256=sha256(raw).digest())
+    return replace(decided, chain_id=placement.chain_of[decided.id], link=link)
 
 
 async def _flag(db: Connection, new: Sequence[Interaction], placement: Placement) -> list[UUID]:
@@ -161,7 +166,7 @@ async def _locate(db: Connection, batch: MailBatch, ids: dict[bytes, UUID]) -> N
     ]
     kept = []
     for one in batch.unread:
-        entry = quarantine.Kept(uuid4(), one.reason, _locator(one.arrival), sha256(one.arrival.raw).digest())
+        entry = quarantine.Kept(uuid4(), one.reason, _locator(one.arrival), batch.hash_of(one.arrival))
         kept.append(entry)
         placed.append(locations.Placed(one.arrival.location, None, entry.id))
     await quarantine.add_mails(db, batch.source, kept)

@@ -14,7 +14,9 @@ from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.slices import Slices
 from interactions.admission import ReadMail, threadable
 from interactions.threads import House, Threadable
-from storage.database import Connection
+from storage.database import Database
+
+PREPARED_MIN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +32,19 @@ class Prepared:
 
 
 async def prepare(
-    db: Connection, mails: Sequence[ReadMail], settings: IntakeSettings, source: str, now: datetime
+    database: Database, mails: Sequence[ReadMail], settings: IntakeSettings, source: str, now: datetime
 ) -> tuple[list[ReadMail], Prepared]:
-    """The mails with fewer words that are not theirs, and what was found out."""
-    if not mails:
-        return [], Prepared()
-    house = settings.house(await our_side(db, settings, source, now))
+    """The mails with fewer words that are not theirs, and what was found out. A few have nothing to gain from it."""
+    if len(mails) < PREPARED_MIN:
+        return list(mails), Prepared()
+    async with database.connection() as db:
+        house = settings.house(await our_side(db, settings, source, now))
     facts: dict[UUID, Threadable] = {}
     slices = Slices()
     for read in mails:
         facts[read.interaction_id] = threadable(read, house)
         await slices.pause()
-    done, compared = await beside_their_parents(db, mails, [facts[read.interaction_id] for read in mails])
+    threads = [facts[read.interaction_id] for read in mails]
+    async with database.connection() as db:
+        done, compared = await beside_their_parents(db, mails, threads)
     return done, Prepared(house, facts, compared)
