@@ -13,7 +13,7 @@ from daemon.demo.letters import Letter, compose, plain_text
 
 SEED = 1
 THREAD_MAX = 6
-ATTACHMENT_BYTES = (100_000, 1_000_000)
+ATTACHMENT_BYTES = (100_000, 1_120_000)
 CHARSETS = ("utf-8", "utf-8", "koi8-r", "windows-1251")
 FIRST_AT = datetime(2026, 1, 5, 6, 0, tzinfo=UTC)
 US = ("Отдел продаж", "sales@example.org")

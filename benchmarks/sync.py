@@ -1,14 +1,20 @@
-"""The first read of a mailbox on Dovecot by the whole daemon, beside imaplib that merely downloads the same mails.
+"""The first read of a mailbox on Dovecot by the whole daemon, beside programs that merely download the same mails.
 
-The daemon runs in this process on its embedded database (fsync on) and is given the mailbox by a reload; the clock stops
-when the last mail is committed, and again when the last one can be searched. imaplib asks for 50 mails at a time and
-drops them. Both over a plain connection; each round has a database of its own.
+    mbsync     into a Maildir without fsync (`FSync no`), where it is installed (Debian's package isync)
+    imaplib    50 mails at a time, and dropped
+    ringmail   in this process on its embedded database (fsync on), given the mailbox by a reload; the clock stops when the
+               last mail is committed, and again when the last one can be searched
+
+All over plain connections, one after the other in each round; each round has a database and a Maildir of its own.
 """
 
 import asyncio
 import contextlib
 import imaplib
 import os
+import shutil
+import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +27,7 @@ from storage.database import Database
 from tests.fakes.daemon import home, running_app, write_config
 from tests.fakes.dovecot import PASSWORD, Dovecot, running_dovecot
 
-MAILS = 5000
+MAILS = int(os.environ.get("BENCH_MAILS", "5000"))
 AT_ONCE = 50
 POLL_SECONDS = 0.05
 _READ = "SELECT count(*) FROM mail_location"
@@ -30,7 +36,8 @@ _UNINDEXED = "SELECT (SELECT count(*) FROM interaction) - (SELECT count(*) FROM 
 
 def run(mails: int = MAILS, rounds: int = ROUNDS) -> None:
     """Measures and prints."""
-    print(f"first read of {mails} mails from Dovecot")
+    program = shutil.which("mbsync")
+    print(f"first read of {mails} mails from Dovecot; load average {os.getloadavg()[0]:.1f}")
     with running_dovecot() as dovecot:
         user = dovecot.new_user()
         size = 0
@@ -38,20 +45,61 @@ def run(mails: int = MAILS, rounds: int = ROUNDS) -> None:
             dovecot.deliver(user, raw)
             size += len(raw)
         download(dovecot, user)  # Dovecot makes its index, and the mails come into the cache
-        peers, ours = [], []
+        dropped, kept, ours = [], [], []
         for _ in range(rounds):
-            peers.append(download(dovecot, user))
+            dropped.append(download(dovecot, user))
+            if program:
+                kept.append(mirror(program, dovecot, user, mails))
             ours.append(on_fast_loop(lambda: read(dovecot, user, mails)))
     committed, searchable = [one.committed for one in ours], [one.searchable for one in ours]
     line("size, MB", f"{size / 1e6:.0f}")
-    line("imaplib downloading, s", spread(peers))
+    line("imaplib downloading, s", spread(dropped))
+    line("mbsync downloading without fsync, s", spread(kept) if kept else "not installed: apt-get install isync")
     line("ringmail until all is committed, s", spread(committed))
     line("ringmail until all can be searched, s", spread(searchable))
-    line("CPU of the daemon's process until then, s", spread([one.daemon_cpu for one in ours]))
+    line("CPU of the daemon and its readers until then, s", spread([one.daemon_cpu for one in ours]))
     line("CPU of its database until then, s", spread([one.database_cpu for one in ours]))
     line("mails a second, committed", f"{mails / median(committed):.0f}")
-    line("RATIO committed / imaplib", f"{ratio(committed, peers):.2f}")
-    line("RATIO searchable / imaplib", f"{ratio(searchable, peers):.2f}")
+    if kept:
+        line("RATIO committed / mbsync", f"{ratio(committed, kept):.2f}")
+        line("RATIO searchable / mbsync", f"{ratio(searchable, kept):.2f}")
+    line("RATIO committed / imaplib", f"{ratio(committed, dropped):.2f}")
+    line("RATIO searchable / committed", f"{ratio(searchable, committed):.2f}")
+
+
+def mirror(program: str, dovecot: Dovecot, user: str, mails: int) -> float:
+    """Seconds that mbsync needs for all mails of INBOX."""
+    with tempfile.TemporaryDirectory(prefix="ringmail-mbsync-") as made:
+        settings, maildir = Path(made, "rc"), Path(made, "mail")
+        maildir.mkdir()
+        settings.write_text(
+            f"""FSync no
+IMAPStore there
+Host {dovecot.host}
+Port {dovecot.imap}
+User {user}
+Pass "{PASSWORD}"
+SSLType None
+AuthMechs LOGIN
+
+MaildirStore here
+Path {maildir}/
+Inbox {maildir}/INBOX
+
+Channel all
+Far :there:
+Near :here:
+Patterns INBOX
+Create Near
+Sync Pull
+SyncState *
+"""
+        )
+        started = time.perf_counter()
+        subprocess.run([program, "-q", "-c", settings, "all"], check=True, stderr=subprocess.DEVNULL)  # noqa: S603
+        took = time.perf_counter() - started
+        assert len(list(maildir.rglob("*,U=*"))) == mails
+    return took
 
 
 def download(dovecot: Dovecot, user: str) -> float:
@@ -81,7 +129,7 @@ async def read(dovecot: Dovecot, user: str, mails: int) -> Reading:
     with home() as folder:
         async with running_app(write_config(folder)) as app:
             settings = load(_with_mailbox(folder, dovecot, user), {}).settings
-            began = Reading(time.perf_counter(), 0.0, time.process_time(), _cpu_of_database(settings.data_dir))
+            began = Reading(time.perf_counter(), 0.0, _cpu_here(), _cpu_of_database(settings.data_dir))
             await app.reload(settings)
             await _until(app.serving.database, _READ, mails)
             committed = time.perf_counter()
@@ -90,7 +138,7 @@ async def read(dovecot: Dovecot, user: str, mails: int) -> Reading:
             return Reading(
                 committed - began.committed,
                 searchable - began.committed,
-                time.process_time() - began.daemon_cpu,
+                _cpu_here() - began.daemon_cpu,
                 _cpu_of_database(settings.data_dir) - began.database_cpu,
             )
 
@@ -101,6 +149,16 @@ def _with_mailbox(folder: Path, dovecot: Dovecot, user: str) -> Path:
     return path
 
 
+def _cpu_here() -> float:
+    """Seconds that this process and those that read mails for it have worked."""
+    found = time.process_time()
+    for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        with contextlib.suppress(FileNotFoundError):
+            if b"worker_child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found += _ticks(pid, 2) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
 def _cpu_of_database(data_dir: Path) -> float:
     """Seconds that the server and its children have worked so far, those that have ended included."""
     [found] = data_dir.glob("pg*/postmaster.pid")
@@ -109,9 +167,13 @@ def _cpu_of_database(data_dir: Path) -> float:
     ticks = 0
     for pid in (first, *children):
         with contextlib.suppress(FileNotFoundError):
-            numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += sum(map(int, numbers[11:15] if pid == first else numbers[11:13]))
+            ticks += _ticks(pid, 4 if pid == first else 2)
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: str, count: int) -> int:
+    """The processor's time of a process, and with four numbers that of its children that have ended too."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11 : 11 + count]))
 
 
 async def _until(database: Database, query: str, expected: int) -> None:
