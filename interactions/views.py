@@ -98,6 +98,7 @@ class InteractionView:
     attachments: tuple[Attachment, ...] = ()
     body_text: str | None = None
     reply_text: str | None = None
+    link_evidence: str = ""
     on_control: Control | None = None
     is_closed: bool = False
     continues_id: UUID | None = None  # the chain that this one goes on with

@@ -328,6 +328,7 @@ def _view(
         tags=tuple(row["tags"]), extra=row["extra"], block=row["block"], chain_id=row["chain_id"],
         root_id=row["root_id"], chain_size=row["chain_size"], root_topic=row["root_topic"] or "",
         link_rule=row["link_rule"], link_origin=row["link_origin"], link_flags=tuple(row["link_flags"]),
+        link_evidence=row["link_evidence"],
         subject=subject, has_attachments=row["has_attachments"], participants=tuple(people),
         attachments=tuple(files), body_text=body["body_text"] if body else None,
         reply_text=body["reply_text"] if body else None,

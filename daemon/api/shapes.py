@@ -109,7 +109,7 @@ def interaction_json(
             "root_id": str(one.root_id),
             "size": one.chain_size,
             "continues": str(one.continues_id) if one.continues_id else None,
-            "link": {"rule": one.link_rule, "origin": one.link_origin, "flags": list(one.link_flags)},
+            "link": _link(one),
         },
         "subject": _subject(one),
         "reviewed": one.reviewed,
@@ -144,6 +144,12 @@ def lines_json(
         "items": [interaction_json(one, public_url, full=full) for one in found if one.kind in kinds],
         "next": cursors.write_cursor(last.occurred_at, last.id) if last else None,
     }
+
+
+def _link(one: InteractionView) -> dict[str, JsonValue]:
+    """Why it is in its chain. The evidence of a mail is the id that it names, of a guess the interaction it seems to answer."""
+    link: dict[str, JsonValue] = {"rule": one.link_rule, "origin": one.link_origin, "flags": list(one.link_flags)}
+    return {**link, "evidence": one.link_evidence} if one.link_evidence and not one.is_closed else link
 
 
 def _subject(one: InteractionView) -> JsonValue:
