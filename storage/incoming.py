@@ -20,14 +20,15 @@ from storage.blobs import Stored
 
 FOLDER = "incoming"
 LEFT_SECONDS = 24 * 3600.0
-MAPPED_BYTES_MIN = 4 * 1024 * 1024
+MAPPED_BYTES_MIN = 64 * 1024 * 1024  # as large as any mail that comes with the rest
 
 
 class Incoming:
     """One file. `folder` is that of the packs, None where the bytes belong into the database."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, mapped_from: int = MAPPED_BYTES_MIN) -> None:
         self._folder = folder
+        self._mapped_from = mapped_from
         self._name = uuid4().hex
         self._digest = sha256()
         self._held = bytearray()
@@ -44,11 +45,12 @@ class Incoming:
             await asyncio.to_thread(self._write, self._folder, part)
 
     async def content(self) -> bytes:
-        """All of it; a large file is only mapped into memory, and read from the disk as it is looked at."""
+        """All of it; a large file is only mapped into memory, and read from the disk as it is looked at: good for what is
+        read elsewhere, since it has few of the ways of bytes."""
         if self._folder is None:
             return bytes(self._held)
         path = _path(self._folder, self._name)
-        if self.size < MAPPED_BYTES_MIN:
+        if self.size < self._mapped_from:
             return await asyncio.to_thread(path.read_bytes) if self.size else b""
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -10,15 +10,16 @@ import pytest
 from storage import blobs
 from storage.blobs import Blobs
 from storage.database import Database
-from storage.incoming import FOLDER, MAPPED_BYTES_MIN, Incoming
+from storage.incoming import FOLDER, Incoming
 
-PARTS = (b"a" * MAPPED_BYTES_MIN, b"b" * 1000, b"c")
+MAPPED = 100_000
+PARTS = (b"a" * MAPPED, b"b" * 1000, b"c")
 
 
 @pytest.mark.parametrize("on_disk", [True, False])
 async def test_what_came_in_parts_is_kept_as_one_file(database: Database, tmp_path: Path, on_disk: bool) -> None:
     store = Blobs(tmp_path if on_disk else None)
-    incoming = Incoming(store.folder)
+    incoming = Incoming(store.folder, MAPPED)
     for part in PARTS:
         await incoming.add(part)
 
@@ -44,7 +45,7 @@ async def test_a_small_file_is_plain_bytes(tmp_path: Path) -> None:
 
 
 async def test_what_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
-    incoming = Incoming(tmp_path)
+    incoming = Incoming(tmp_path, MAPPED)
     await incoming.drop()
     for part in PARTS:
         await incoming.add(part)
