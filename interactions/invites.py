@@ -50,6 +50,7 @@ _TIMES = frozenset("DTSTART DTEND RECURRENCE-ID EXDATE RDATE".split())
 _MANY = {"ATTENDEE": ATTENDEES_MAX, "EXDATE": 100, "RDATE": 100}
 _ANSWERS = frozenset({"accepted", "declined", "tentative", "delegated"})
 _FOLDED = re.compile(r"\r?\n[ \t]")
+_FOLDED_BYTES = re.compile(rb"\r?\n[ \t]")
 _ZONE = re.compile(r";TZID=\"?([^\";]{1,200})", re.IGNORECASE)
 _DAYS = re.compile(r";VALUE=DATE(?![\w-])", re.IGNORECASE)
 _NAME = re.compile(r"([A-Za-z-]{1,40})[;:]")
@@ -93,6 +94,11 @@ class _Sifted:
     own: dict[str, str] = field(default_factory=dict)
     events: list[list[str]] = field(default_factory=list)
     zones: list[list[str]] = field(default_factory=list)
+
+
+def unfolded(content: bytes) -> bytes:
+    """The bytes of a calendar with its lines whole (RFC 5545 §3.1): many programs fold in the middle of a character."""
+    return _FOLDED_BYTES.sub(b"", content)
 
 
 def read_invites(text: str) -> tuple[Invite, ...]:

@@ -25,7 +25,7 @@ import fast_mail_parser
 from interactions.addresses import AddressList, Mailbox, parse_addresses
 from interactions.bodies import HTML_CHARS_MAX, TEXT_CHARS_MAX, has_quotes, html_to_texts
 from interactions.forwards import Forwarded, forwarded_as, forwarded_in
-from interactions.invites import Invite, read_invites
+from interactions.invites import Invite, read_invites, unfolded
 from interactions.mime_careful import (
     HEADER_BYTES_MAX,
     Tree,
@@ -294,7 +294,7 @@ def _contents(tree: Tree) -> _Contents:
             (found.plain if kind == "text/plain" else found.html).append(text)
             continue
         if kind == "text/calendar" and len(found.calendars) < CALENDARS_MAX:
-            found.calendars.append(decode_text(node.content[:CALENDAR_BYTES_MAX], node.headers))
+            found.calendars.append(decode_text(unfolded(node.content[:CALENDAR_BYTES_MAX]), node.headers))
         if len(found.attachments) < ATTACHMENTS_MAX and (node.content or node.filename):
             found.attachments.append(_attachment(len(found.attachments), path, node))
     return found
