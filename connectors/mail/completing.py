@@ -23,8 +23,8 @@ from connectors.mail.session import ImapSession
 from interactions.arrivals import Location
 
 PART_BYTES = 1024 * 1024
-# Reading a mail takes several times its size of memory, for a process that is allowed a gigabyte.
-BYTES_MAX = 200_000_000
+# Reading a mail of one file takes four times its size of memory, in a process that is allowed half a gigabyte.
+BYTES_MAX = 100_000_000
 TIMES_MAX = 10  # of message_bytes_max
 LOOK_SECONDS = 5.0
 
