@@ -37,9 +37,6 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
             yield f"telephony[{index}].{key} ({source.name})", what
     for index, subscriber in enumerate(settings.subscribers):
         yield f"subscriber[{index}] ({subscriber.name})", "telling other programs of changes"
-    for index, rule in enumerate(settings.rules):
-        if rule.sets.skip:
-            yield f"rule[{index}].set.skip", "leaving out what a rule names (it WILL be stored)"
     for index, directory in enumerate(settings.directories):
         yield f"directory[{index}] ({directory.name})", f"reading contacts from {directory.type}"
 

@@ -74,6 +74,7 @@ def rule_of(table: RuleTable, region: str) -> Rule:
             sets.importance,
             tuple(sets.tags),
             sets.on_control,
+            sets.skip is True,
         ),
     )
 

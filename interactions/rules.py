@@ -45,6 +45,7 @@ class Sets:
     importance: str | None = None
     tags: tuple[str, ...] = ()
     on_control: bool | None = None
+    skip: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,25 @@ async def claim(db: Connection, keys: Collection[Key]) -> dict[Key, KnownAddress
         if near:
             await _link(db, near, await db.fetchval(TODAY))
         rows = await db.fetch(HOLD, kinds, values)
+    return await _known(db, rows)
+
+
+LOOK_UP = """
+SELECT a.id, a.kind, a.value, a.own, a.contact_id FROM unnest($1::text[], $2::text[]) AS w (kind, value)
+JOIN address a ON a.kind = w.kind AND a.value = w.value
+"""
+
+
+async def look_up(db: Connection, keys: Collection[Key]) -> dict[Key, KnownAddress]:
+    """The stored addresses of those keys that have one, as they are now; nothing is made or held."""
+    some = sorted(set(keys))
+    if not some:
+        return {}
+    rows = await db.fetch(LOOK_UP, [key.kind.value for key in some], [key.value for key in some])
+    return await _known(db, rows)
+
+
+async def _known(db: Connection, rows: Sequence[Any]) -> dict[Key, KnownAddress]:
     led_to = list({row["contact_id"] for row in rows if row["contact_id"]})
     people = {row["id"]: row for row in await db.fetch(LED_TO, led_to)} if led_to else {}
     jobs = await employments(db, led_to)

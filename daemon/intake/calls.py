@@ -13,6 +13,7 @@ from uuid import UUID
 from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.ruling import ruled
+from daemon.intake.skipping import is_skipped
 from interactions.admission import (
     KnownAddress,
     OurSide,
@@ -60,6 +61,8 @@ async def admit_calls(
         if is_new and call.direction is Direction.INTERNAL and not own.keep_internal:
             continue
         decided = decide_call(interaction_id, source, keys[interaction_id][0], call, known, ours, now)
+        if is_new and is_skipped(decided, settings):
+            continue
         if is_new:
             await _add(db, decided, known, settings, ours, now)
             created += 1
@@ -179,6 +182,8 @@ async def _add_sms(
 ) -> None:  # fmt: skip
     initial = "received" if one.direction is Direction.INCOMING else "queued"
     decided = decide_sms(one, merge_status(reports, initial), segments(one.text), known, ours, now)
+    if is_skipped(decided, settings):
+        return
     await _add(db, decided, known, settings, ours, now)
     await feed.add(db, [feed.Change("interaction.created", decided.id)])
     if decided.direction is Direction.OUTGOING:

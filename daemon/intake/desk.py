@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from connectors.base import Accepted, After, Batch, Checkpoint, Report, Wanted
-from daemon.intake import calls, completing, mail
+from daemon.intake import calls, completing, mail, skipping
 from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
 from daemon.intake.prepared import prepare
@@ -150,10 +150,11 @@ class Desk:
     ) -> tuple[list[ReadMail], list[ReadMail], list[mail.Unread], "asyncio.Future[list[blobs.Stored]]"]:
         """Reads mails and keeps their bytes, at the same time, unless some may have to stay out; those come first. The
         disk may be at work still, but needs no connection any more: a transaction that waits for it holds up no other."""
-        if wanted and await self._is_anybody_erased():
+        if wanted and (skipping.has_any(self.settings) or await self._is_anybody_erased()):
             mails, unread = await self._read(wanted, now)
             async with self._database.connection() as db:
-                out = await kept_out(db, mails, self.settings.erasure_key)
+                out = await kept_out(db, mails, self.settings.erasure_key) if await is_anybody_kept_out(db) else []
+                out += [one for one in await skipping.skipped(db, mails, self.settings, now) if one not in out]
             mails = [one for one in mails if one not in out] if out else mails
             kept = [one.arrival for one in mails] + [one.arrival for one in unread]
             return out, mails, unread, await self._keep(kept, hashes)

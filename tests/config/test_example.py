@@ -118,7 +118,6 @@ def test_what_is_not_built_yet_is_said_with_its_path(uncommented: str, tmp_path:
     ("text", "path"),
     [
         ("[retention]\ninteractions = 30", "retention.interactions"),
-        ("[[rule]]\nset = { skip = true }", "rule[0].set.skip"),
         ("[hours]\nholidays = 'days.ics'", "hours.holidays"),
         ("[[telephony]]\nname='a'\ntype='generic'\nsecret='x'\nmode='poll'", "telephony[0].mode (a)"),
     ],
