@@ -20,13 +20,13 @@ from interactions.records import Interaction, Json, Key
 from storage import chains, records, regroup
 from storage.database import Connection, storable
 
-INVITES_MAX = 500  # of one meeting: what comes after them is kept by its mails only
+INVITES_MAX = 500  # of one meeting, those of its people and those of strangers: more are kept by their mails only
 
 ADD_INVITES = """
 INSERT INTO invite (key, mail_id, n, sent_at, sender, is_proved, said)
 SELECT new.* FROM unnest($1::bytea[], $2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::boolean[], $7::jsonb[])
     AS new (key, mail_id, n, sent_at, sender, is_proved, said)
-WHERE (SELECT count(*) FROM invite i WHERE i.key = new.key) < $8
+WHERE (SELECT count(*) FROM invite i WHERE i.key = new.key AND i.is_proved = new.is_proved) < $8
 ON CONFLICT DO NOTHING
 """
 

@@ -35,3 +35,7 @@ async def test_a_flood_of_invites_to_one_meeting_is_not_kept_whole(database: Dat
             await meetings.add_invites(db, {b"k": [replace(TOLD, mail_id=UUID(int=n), sent_at=later + timedelta(n))]})
 
         assert len((await meetings.invites_of(db, [b"k"]))[b"k"]) == meetings.INVITES_MAX
+
+        stranger = replace(TOLD, mail_id=UUID(int=10_000), is_proved=False)
+        await meetings.add_invites(db, {b"k": [stranger]})
+        assert stranger in (await meetings.invites_of(db, [b"k"]))[b"k"]
