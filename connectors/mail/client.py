@@ -12,11 +12,13 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 from aioimaplib import IMAP4
 
 from connectors.base import Unavailable
 from connectors.mail.protocol import CONNECT_SECONDS, ImapProtocol
+from connectors.mail.tls import Tls
 
 KEEPALIVE_SECONDS = 60
 KEEPALIVE_TRY_SECONDS = 15
@@ -50,17 +52,29 @@ class ImapClient(IMAP4):
         """The library's hook: who speaks on the connection, and the task that opens it."""
         running = loop or asyncio.get_running_loop()
         self.protocol = ImapProtocol(running, f"{host}:{port}", *self._bounds)
-        name = host if ssl_context else None
-        self._client_task = running.create_task(
-            running.create_connection(lambda: self.protocol, host, port, ssl=ssl_context, server_hostname=name)
-        )
+        self._client_task = running.create_task(self._open(running, host, port, ssl_context))
+
+    async def _open(
+        self, loop: asyncio.AbstractEventLoop, host: str, port: int, context: ssl.SSLContext | None
+    ) -> None:
+        if context is None:
+            transport, _ = await loop.create_connection(lambda: self.protocol, host, port)
+            keep_alive(transport.get_extra_info("socket"))
+            return
+        tls = Tls(self.protocol, context, host, lambda one: self.protocol.connection_made(cast(asyncio.Transport, one)))
+        transport, _ = await loop.create_connection(lambda: tls, host, port)
+        keep_alive(transport.get_extra_info("socket"))
+        try:
+            await tls.handshaken()
+        finally:
+            if self.protocol.transport is None:
+                transport.abort()
 
     async def wait_hello_from_server(self) -> None:
         """Opens the connection and waits for the greeting; errors of sockets and TLS pass as they are."""
         try:
             async with asyncio.timeout(self.timeout):
-                transport, _ = await self._client_task
-                keep_alive(transport.get_extra_info("socket"))
+                await self._client_task
                 await asyncio.shield(self.protocol.greeting)
         except BaseException:
             self._client_task.cancel()

@@ -30,6 +30,7 @@ from connectors.base import ConnectorError, Unavailable
 from connectors.mail.arguments import Argument, chunks
 from connectors.mail.refusals import of_farewell, of_greeting, throttling
 from connectors.mail.responses import LITERAL_BYTES_MAX, Garbled, Response, ResponseReader, shown
+from connectors.mail.tls import Tls
 
 QUIET_SECONDS = 60.0
 COMMAND_SECONDS_MAX = 1800.0
@@ -134,6 +135,7 @@ class ImapProtocol(IMAP4ClientProtocol):
             self.break_off(of_farewell(self.peer, self._bye))
         why = f": {exc}" if exc else ""
         self.break_off(Unavailable(f"the connection to {self.peer} was lost{why}"))
+        self.transport = None  # with its buffers, whoever still holds us
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -286,18 +288,19 @@ class ImapProtocol(IMAP4ClientProtocol):
         if self.broken is not None:
             raise self.broken
         assert self.transport is not None
+        tls = Tls(self, context, host)
+        below = self.transport
         try:
-            # On a transport that is gone the handshake would never begin, nor end.
             async with asyncio.timeout(CONNECT_SECONDS):
-                upgraded = await self.loop.start_tls(self.transport, self, context, server_hostname=host)
+                below.set_protocol(tls)
+                tls.connection_made(below)
+                await tls.handshaken()
         except BaseException:
             self.break_off(Unavailable(f"the TLS handshake with {self.peer} failed"))
             raise
         if self.broken is not None:
             raise self.broken
-        if upgraded is None:
-            raise Unavailable(f"{self.peer} closed the connection during the TLS handshake")
-        self.transport = upgraded
+        self.transport = cast(asyncio.Transport, tls)
         self._must_be_silent = False
 
     def break_off(self, error: ConnectorError) -> None:

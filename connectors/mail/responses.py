@@ -26,6 +26,7 @@ LINE_BYTES_MAX = 8 * 1024 * 1024
 # Of a list of UIDs so much is in memory as text.
 STREAM_BYTES = 64 * 1024
 UIDS_MAX = 10_000_000
+CRUMB_BYTES = 4096
 LITERAL_BYTES_MAX = 64 * 1024 * 1024
 PIECES_MAX = 129
 DEPTH_MAX = 25
@@ -46,6 +47,9 @@ _SPANS = re.compile(rb"(?:%b(?::%b)?,)*(?:%b(?::%b)?)?" % (_NUMBER, _NUMBER, _NU
 _ALONE = re.compile(rb"(?<![:0-9])([0-9]+)(?![:0-9])")
 _SPACED = bytes.maketrans(b",:", b"  ")
 _ATOM_END = re.compile(rb'[\s()"\[]')
+# What most of every answer is made of: a word, a string without backslashes. All else is looked at byte by byte.
+_PLAIN = re.compile(rb'\s*(?:((?:[^\s()"\[]+|\[[^\]]*\])+)|"([^"\\]*)")')
+_WORD = 1
 _QUOTED_END = re.compile(rb'["\\]')
 
 Token: TypeAlias = "bytes | list[Token] | None"
@@ -87,6 +91,8 @@ class ResponseReader:
         self._pieces: list[bytes] = []
         self._held_bytes = 0  # in _pieces
         self._literal_missing: int | None = None  # bytes; None while a line is being read
+        self._literal: list[bytes] = []  # as it came, put together once
+        self._crumbs = bytearray()  # what came of it in small pieces, so that no piece is all overhead
         self._numbers: array[int] | None = None  # of the line that is being read, and what came before them
         self._list_head = b""
         self._broken = False
@@ -100,7 +106,10 @@ class ResponseReader:
         """Takes a chunk and yields what it completes. To be iterated to its end before the next chunk."""
         if self._broken:
             raise Garbled(f"{self.peer} was given up after an answer that could not be read")
-        self._buffer += chunk
+        if self._literal_missing is None:
+            self._buffer += chunk
+        else:
+            self._take_literal(chunk)
         try:
             while (response := self._next()) is not None:
                 yield response
@@ -108,14 +117,18 @@ class ResponseReader:
             self._broken = True
             self._buffer.clear()
             self._pieces.clear()
+            self._literal.clear()
             raise
 
     def _next(self) -> Response | None:
         while True:
-            if self._literal_missing is not None:
-                if len(self._buffer) < self._literal_missing:
-                    return None
-                self._keep(self._take(self._literal_missing))
+            if self._literal_missing:
+                return None
+            if self._literal_missing == 0:
+                self._literal.append(bytes(self._crumbs))
+                self._keep(b"".join(self._literal))
+                self._literal.clear()
+                self._crumbs = bytearray()
                 self._literal_missing = None
             line = self._take_line()
             if line is None:
@@ -129,7 +142,29 @@ class ResponseReader:
                 self._numbers = None
                 return response
             self._keep(line[: line.rindex(b"{")].removesuffix(b"~"))
+            if len(self._buffer) >= size:
+                self._keep(self._take(size))
+                continue
             self._literal_missing = size
+            rest, self._buffer = bytes(self._buffer), bytearray()
+            self._searched = 0
+            self._take_literal(rest)
+
+    def _take_literal(self, chunk: bytes) -> None:
+        """Takes what belongs to the literal; the rest waits in the buffer, which is empty."""
+        assert self._literal_missing is not None
+        part = chunk
+        if len(chunk) > self._literal_missing:
+            part = chunk[: self._literal_missing]
+            self._buffer += memoryview(chunk)[self._literal_missing :]
+        self._literal_missing -= len(part)
+        if len(part) < CRUMB_BYTES:
+            self._crumbs += part
+            return
+        if self._crumbs:
+            self._literal.append(bytes(self._crumbs))
+            self._crumbs = bytearray()
+        self._literal.append(part)
 
     def _take_line(self) -> bytes | None:
         end = self._buffer.find(b"\n", self._searched)
@@ -230,7 +265,17 @@ def parse(response: Response, peer: str) -> list[Token]:
             tokens += 1
             if tokens > TOKENS_MAX:
                 raise _unreadable(peer, piece)
-            position = _token(piece, position, stack, peer)
+            found = _PLAIN.match(piece, position)
+            if found is None:
+                position = _token(piece, position, stack, peer)
+                continue
+            position = found.end()
+            kind = found.lastindex
+            if kind == _WORD:
+                word = found[_WORD]
+                stack[-1].append(None if len(word) == 3 and word.upper() == b"NIL" else word)
+            else:
+                stack[-1].append(found[kind or 0])
     if len(stack) != 1:
         raise _unreadable(peer, response.text)
     return top

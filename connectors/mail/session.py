@@ -105,7 +105,7 @@ class ImapSession:
                 f"{account.peer} would get the password in the clear; use imaps:// or imap+starttls://, "
                 "plain imap:// is for this machine only"
             )
-        context = account.ssl_context or default_context()
+        context = None if account.tls == "none" else account.ssl_context or default_context()
         client = ImapClient(
             account.host,
             account.port,
@@ -116,17 +116,17 @@ class ImapSession:
         session = cls(client.protocol, account)
         try:
             await client.wait_hello_from_server()
-            if account.tls == "starttls":
+            if account.tls == "starttls" and context is not None:
                 await start_tls(client.protocol, account, context)
             await log_in(client.protocol, account)
             await session._tell_who()
             await session._enable()
-        except UnicodeError as error:
-            session.close()
-            raise Refused(f"{account.host!r} is no host name ({error}); check it") from error
         except (OSError, TimeoutError) as error:
             session.close()
             raise of_connection(account.peer, account.host, error) from error
+        except ValueError as error:
+            session.close()
+            raise Refused(f"{account.host!r} is no host name ({error}); check it") from error
         except BaseException:
             session.close()
             raise
