@@ -65,6 +65,11 @@ class Incoming:
         await asyncio.to_thread(_settle, _path(self._folder, self._name), self._folder / pack)
         return Stored(digest, self.size, "pack", pack, 0)
 
+    async def take_back(self, stored: Stored) -> None:
+        """Removes what was kept, and what no row names: for whoever learned in the transaction that nobody wants it."""
+        if self._folder is not None and stored.pack is not None:
+            await asyncio.to_thread((self._folder / stored.pack).unlink, missing_ok=True)
+
     async def drop(self) -> None:
         """Removes what was not kept. May be called at any time, more than once."""
         if self._map is not None:

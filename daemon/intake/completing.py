@@ -66,18 +66,20 @@ async def _take(parse: Parse, database: Database, lease: leases.Lease, which: UU
         return f"it was fetched, and can't be read: {error}"
     stored = await incoming.keep()
 
-    async def work(db: Connection) -> None:
+    async def work(db: Connection) -> bool:
         await leases.fence(db, lease.source_id, lease.token)
         kept = await completions.kept_of(db, which)
-        if kept is None:  # deleted meanwhile
+        if kept is None:  # deleted meanwhile, or erased
             await completions.drop(db, which)
-            return
+            return False
         await blobs.add_all(db, [stored])
         await completions.put(db, which, _whole(mail, stored.sha256, kept[1]))
         await search.index_these(db, [which])
         await feed.add(db, [feed.Change("interaction.updated", which)])
+        return True
 
-    await database.in_transaction(work)
+    if not await database.in_transaction(work):
+        await incoming.take_back(stored)
     return ""
 
 

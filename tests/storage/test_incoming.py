@@ -57,6 +57,18 @@ async def test_what_is_not_kept_leaves_nothing(tmp_path: Path) -> None:
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+async def test_what_turns_out_to_be_unwanted_is_taken_back(tmp_path: Path) -> None:
+    incoming = Incoming(tmp_path, MAPPED)
+    for part in PARTS:
+        await incoming.add(part)
+    stored = await incoming.keep()
+
+    await incoming.take_back(stored)
+    await incoming.drop()
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 async def test_what_a_killed_daemon_left_is_removed_a_day_later(tmp_path: Path) -> None:
     for name, age in (("old", 100_000), ("young", 1000)):
         left = tmp_path / FOLDER / f"{name}.new"
