@@ -45,7 +45,7 @@ class FaultProxy:
         self.connections = 0
         self._beyond = port
         self._rng = rng
-        self._open: dict[asyncio.Task[None], _Line] = {}
+        self._open: dict[asyncio.Task[None], tuple[_Line, asyncio.StreamWriter]] = {}
 
     async def __aenter__(self) -> "FaultProxy":
         self._server = await asyncio.start_server(self._connect, self.host, 0)
@@ -69,9 +69,9 @@ class FaultProxy:
     def calm(self) -> None:
         """From now on there are no faults; connections whose fault has come are cut, the others go on without."""
         self.chance = 0.0
-        for task, line in self._open.items():
+        for line, writer in self._open.values():
             if line.is_hanging:
-                task.cancel()
+                writer.transport.abort()
             line.fault = "none"
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +82,7 @@ class FaultProxy:
         fault = rng.choice(FAULTS) if rng.random() < self.chance else "none"
         # As often in the greeting as among the first mails, or the hundredth.
         line = _Line(fault, int(10 ** rng.uniform(1.0, 4.2)), random.Random(rng.random()), self.met)
-        self._open[task] = line
+        self._open[task] = line, writer
         try:
             far_reader, far_writer = await asyncio.open_connection(self.host, self._beyond)
         except OSError:

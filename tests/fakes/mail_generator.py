@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from connectors.mail.arguments import encode_name
+from connectors.mail.arguments import decode_name, encode_name
 from tests.fakes.arrivals import START, raw_mail
 
 INBOX = "INBOX"
@@ -78,6 +78,10 @@ class Refused(Exception):
     """The server does not do, in this session, what it should."""
 
 
+class Interrupted(Exception):
+    """The server ended the session in the middle of an act: how far it came, only the server knows."""
+
+
 class Generator:
     """One mailbox. `prefix` stands before the names of all folders but INBOX. `post` are all letters ever written, of
     other mailboxes
@@ -99,13 +103,17 @@ class Generator:
         }  # fmt: skip
 
     def work(self, program: imaplib.IMAP4, acts: int, pause_seconds: float, rng: random.Random) -> None:
-        """Does so much, with pauses up to this length. Raises Refused where another session may go on."""
+        """Does so much, with pauses up to this length. Raises Refused where another session may go on; after Interrupted
+        one has to `look_again`."""
         self._program, self._rng = program, rng
         program.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it writes line ends apart
         for _ in range(acts):
             is_full = sum(map(len, self.folders.values())) > MAILS_MAX and rng.random() < 0.6
             act = self._expunge if is_full else rng.choices(list(self._acts), list(self._acts.values()))[0]
-            act()
+            try:
+                act()
+            except imaplib.IMAP4.abort as error:
+                raise Interrupted(str(error)) from error
             self.done[act.__name__.strip("_")] += 1
             time.sleep(rng.uniform(0, pause_seconds))
 
@@ -310,12 +318,27 @@ class Generator:
 
     # What the server has ------------------------------------------------------------------------------------------------
 
+    def look_again(self, program: imaplib.IMAP4) -> None:
+        """Takes what the server has for what should be."""
+        self._program = program
+        self.folders = {}
+        for raw in self._listed():
+            name = raw if raw == INBOX else decode_name(raw.removeprefix(self._prefix).encode())
+            self.folders[name] = []
+            there = int(self._do(program.select, self._wire(name), True)[0])
+            found = self._fetch_all() if there else {}
+            self.folders[name] = [Lying(uid, self._post[digest], flags) for uid, (flags, digest) in found.items()]
+        self.done["interrupted"] += 1
+
+    def _listed(self) -> set[str]:
+        """The names of all folders, as the server writes them."""
+        there = [match for line in self._do(self._program.list) if (match := _LISTED.match(line))]
+        return {one["name"].strip(b'"').decode() for one in there if b"noselect" not in one["flags"].lower()}
+
     def listing(self, program: imaplib.IMAP4) -> list[Found]:
         """All mails, if they are those that were put there, with the flags that they were given; else Differs."""
         self._program = program
-        lines = self._do(program.list)
-        there = [match for line in lines if isinstance(line, bytes) and (match := _LISTED.match(line))]
-        raws = {one["name"].strip(b'"').decode() for one in there if b"noselect" not in one["flags"].lower()}
+        raws = self._listed()
         ours = {self._wire(folder).strip('"') for folder in self.folders}
         if raws - {INBOX} != ours - {INBOX}:
             raise Differs(f"{self.user} has the folders {sorted(raws)} and not {sorted(ours)}")

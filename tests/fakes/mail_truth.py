@@ -42,7 +42,7 @@ from tests.fakes.cyrus import running_cyrus
 from tests.fakes.daemon import Daemon, dsn_of, home, rows
 from tests.fakes.dovecot import PASSWORD, STOP_SECONDS, Dovecot, running_dovecot
 from tests.fakes.fault_proxy import FaultProxy
-from tests.fakes.mail_generator import UNREAD, Found, Generator, Letter, Refused
+from tests.fakes.mail_generator import UNREAD, Found, Generator, Interrupted, Letter, Refused
 from tests.fakes.mail_server import MailServer
 
 LEASE_SECONDS = 2.0  # a quarter of it passes until a source hears that it is to read
@@ -198,8 +198,12 @@ class Truth:
         rng, done = random.Random(seed), box.person.done
         until = done.total() + ACTS
         for _ in range(SESSIONS):
-            with self._servers[box.server].client(box.user) as program, contextlib.suppress(Refused):
-                box.person.work(program, until - done.total(), PAUSE_SECONDS, rng)
+            try:
+                with self._servers[box.server].client(box.user) as program, contextlib.suppress(Refused):
+                    box.person.work(program, until - done.total(), PAUSE_SECONDS, rng)
+            except Interrupted:
+                with self._servers[box.server].client(box.user) as program:
+                    box.person.look_again(program)
             if done.total() >= until:
                 return
         raise AssertionError(f"{box.name} can not be worked in: {self._servers[box.server].log()[-2000:]}")
