@@ -32,6 +32,7 @@ _LEGAL_FORMS = frozenset(
     "ооо оао зао пао ао нао ип фгуп муп гуп тоо llc ltd inc corp gmbh ag srl sarl plc oy bv".split()
 )
 _COMPANY_INN_DIGITS = 10
+_COLUMN_OF = {"emails": "email", "phones": "phone", "partners": "partner", "parent_id": "partner"}
 
 
 @dataclass(slots=True)
@@ -190,7 +191,7 @@ def _decide(row: ContactRow, plan: Plan) -> None:
         base = old or Contact(new_id(plan.now), _kind(row), row.name, external_ref=row.external_ref or None)
         new = apply(base, _fields(row, base, partner, plan), plan.spelling, plan.now, keep=True)
     except (Refusal, Invalid) as error:
-        plan.result.refused.append(RefusedRow(row.line, str(error)))
+        plan.result.refused.append(RefusedRow(row.line, _in_words(error)))
         return
     finally:
         if row.external_ref:
@@ -206,6 +207,13 @@ def _decide(row: ContactRow, plan: Plan) -> None:
         plan.result.unchanged += 1
         return
     plan.known.add(new)
+
+
+def _in_words(error: Refusal | Invalid) -> str:
+    """Why a row is refused, by the names of its columns."""
+    if isinstance(error, Refusal):
+        return str(error)
+    return "; ".join(f"{_COLUMN_OF.get(path.partition('.')[0], path)}: {message}" for path, message in error.errors)
 
 
 def _target(row: ContactRow, plan: Plan) -> Contact | None:

@@ -27,7 +27,7 @@ from datetime import tzinfo
 from hashlib import sha256
 
 from config.tables import Networks
-from connectors.base import Unreadable, WebhookReply, WebhookRequest
+from connectors.base import Forged, Unreadable, WebhookReply, WebhookRequest
 from connectors.telephony.fields import Fields, digest, one_of, read_fields, read_time, without_index
 from connectors.telephony.signatures import check_network, keys_of, names_secret, verify_standard
 from interactions.arrivals import Arrival, CallChanged, SmsArrived, SmsStatusChanged
@@ -86,6 +86,9 @@ class Generic:
         check_network(self._settings.allow_from, request.remote)
         if self._settings.allow_unsigned and names_secret(self._settings.secrets, request.rest):
             return
+        if self._settings.secrets and self._settings.allow_unsigned and "webhook-signature" not in request.headers:
+            what = "is not that of this source" if request.rest else "is missing"
+            raise Forged(f"nothing is signed, and the secret at the end of the address {what}")
         verify_standard(self._settings.secrets, request.headers, request.body, request.received_at)
 
     def masked_rest(self, request: WebhookRequest) -> str:

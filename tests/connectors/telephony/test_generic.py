@@ -99,6 +99,14 @@ def test_the_secret_in_the_path_counts_only_where_it_is_allowed() -> None:
         GENERIC.verify(request(b"{}", rest=SECRET))
 
 
+@pytest.mark.parametrize(("rest", "words"), [("guess", "is not that of this source"), ("", "is missing")])
+def test_a_wrong_secret_in_the_path_is_told_as_such(rest: str, words: str) -> None:
+    source = Generic(GenericSettings("main", ("secret",), allow_unsigned=True))
+
+    with pytest.raises(Forged, match=f"the secret at the end of the address {words}"):
+        source.verify(request(b"{}", rest=rest))
+
+
 def test_a_secret_with_a_slash_fits_the_path_too() -> None:
     source = Generic(GenericSettings("main", ("whsec_ab/cd+ef==",), allow_unsigned=True))
 
