@@ -166,6 +166,11 @@ DELETE FROM call_event e USING origin o
 WHERE o.interaction_id = ANY($1::uuid[]) AND o.space = 'call:' || e.source AND o.key = convert_to(e.call_key, 'UTF8')
 """
 
+NO_INVITES = """
+DELETE FROM invite v WHERE v.mail_id = ANY($1::uuid[]) OR EXISTS (
+    SELECT FROM origin o WHERE o.interaction_id = ANY($1::uuid[]) AND o.space = 'meeting' AND o.key = v.key)
+"""
+
 NO_OUTGOING = """
 DELETE FROM outbox WHERE interaction_id = ANY($1::uuid[])
 """
@@ -238,6 +243,7 @@ async def wipe(db: Connection, held: Held, removes: bool, now: datetime) -> dict
         "attachments": _count(await db.execute(NO_ATTACHMENTS, ids)),
         "index": _count(await db.execute(NO_DOCUMENTS, ids)) + _count(await db.execute(NO_QUEUE, ids)),
         "call_events": _count(await db.execute(NO_EVENTS, ids)),
+        "invites": _count(await db.execute(NO_INVITES, ids)),
         "outgoing": _count(await db.execute(NO_OUTGOING, ids)),
         "feed": _count(await db.execute(NO_PAYLOADS, [*ids, *people])),
         "undo": _count(await db.execute(NO_IMAGES, words)),

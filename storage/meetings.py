@@ -47,7 +47,7 @@ SELECT chain_id, direction FROM interaction WHERE id = $1
 """
 
 PLACE_OF = """
-SELECT chain_id, link_origin FROM interaction WHERE id = $1 AND deleted_at IS NULL
+SELECT chain_id, link_origin FROM interaction WHERE id = $1 AND deleted_at IS NULL AND erased_at IS NULL
 """
 
 UPDATE = """
@@ -56,7 +56,7 @@ UPDATE interaction SET direction = $2, occurred_at = $3, based_on_id = $4, exter
     description = CASE WHEN description = ANY($13::text[]) THEN $8 ELSE description END,
     excerpt = CASE WHEN description = ANY($13::text[]) THEN $9 ELSE excerpt END,
     block = block || $10::jsonb, version = version + 1, updated_at = $11
-WHERE id = $1 AND deleted_at IS NULL RETURNING id
+WHERE id = $1 AND deleted_at IS NULL AND erased_at IS NULL RETURNING id
 """
 
 # A person who was chosen for an attendee stays with that attendee, not with the place in the list.

@@ -148,6 +148,16 @@ async def test_a_deleted_meeting_does_not_come_back(post: Post) -> None:
     assert await post.meetings() == []
 
 
+async def test_what_was_erased_of_a_meeting_does_not_come_back(post: Post) -> None:
+    await post.bring(ASKED)
+    async with post.database.connection() as db:
+        await db.execute("UPDATE interaction SET erased_at = now(), topic = '', block = '{}' WHERE kind = 'meeting'")
+    await post.bring(MOVED)
+
+    meeting = await post.meeting()
+    assert (meeting["topic"], meeting["block"]) == ("", {})
+
+
 async def test_who_is_no_longer_asked_is_no_longer_there(post: Post) -> None:
     more = calendar(
         "REQUEST", "ATTENDEE:mailto:oleg@vasilek.example", "ATTENDEE;CUTYPE=ROOM:mailto:room@romashka.example"
