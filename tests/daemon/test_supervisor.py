@@ -1,13 +1,10 @@
 """Sources under leases: run, run again after they failed, cancelled when their lease is lost, replaced while others run."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
-from typing import Any, cast
 
 import pytest
 
-from connectors.base import Accepted, Batch, ConnectorError, Intake, Refused, Report, Source, Unavailable
+from connectors.base import ConnectorError, Refused, Report, Unavailable
 from daemon.supervisor import (
     PAUSE_SECONDS_MAX,
     REFUSALS_SECONDS,
@@ -17,17 +14,12 @@ from daemon.supervisor import (
     SETTLED_SECONDS,
     THROTTLED_SECONDS_MAX,
     Failures,
-    Supervisor,
     pause_after,
     report_of,
 )
-from storage import leases, sources
 from storage.database import Database
 from storage.errors import Stale, StorageDown
-from storage.leases import Lease
-
-LEASE_SECONDS = 0.4
-NAMES = ("a", "b", "c", "d")
+from tests.fakes.boxes import NAMES, Mailbox, kept, row, save_rows, set_row, supervisor, until
 
 
 class Clock:
@@ -38,68 +30,9 @@ class Clock:
         return self.now
 
 
-class Mailbox:
-    """A source that does what it was told, one thing a run, and then runs until it is cancelled."""
-
-    def __init__(self, *outcomes: Exception | None) -> None:
-        self._outcomes = list(outcomes)
-        self.runs: list[Lease] = []
-        self.running = asyncio.Event()
-        self.cancelled = asyncio.Event()
-
-    async def run(self, intake: Intake) -> None:
-        self.runs.append(cast(Lease, intake))
-        if self._outcomes:
-            outcome = self._outcomes.pop(0)
-            if outcome is not None:
-                raise outcome
-            return
-        self.running.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.running.clear()
-            self.cancelled.set()
-
-    async def check(self) -> str:
-        return ""
-
-
 @pytest.fixture(autouse=True)
 async def rows(database: Database) -> None:
-    async with database.connection() as db:
-        await sources.save_all(db, [(name, "mailbox", "imap") for name in NAMES])
-
-
-def supervisor(database: Database, running: Mapping[str, Source]) -> Supervisor:
-    return Supervisor(database, running, lambda lease: cast(Intake, lease), LEASE_SECONDS, lambda *_: 0.01)
-
-
-@contextlib.asynccontextmanager
-async def kept(one: Supervisor) -> AsyncIterator[Supervisor]:
-    task = asyncio.create_task(one.run())
-    try:
-        async with asyncio.timeout(10):
-            yield one
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def row(database: Database, name: str = "a") -> dict[str, Any]:
-    async with database.connection() as db:
-        return dict(await db.fetchrow("SELECT * FROM source WHERE name = $1", name) or {})
-
-
-async def set_row(database: Database, change: str, name: str = "a") -> None:
-    async with database.connection() as db:
-        await db.execute(f"UPDATE source SET {change} WHERE name = $1", name)
-
-
-async def until(condition: Any) -> None:
-    while not await condition():
-        await asyncio.sleep(0.02)
+    await save_rows(database)
 
 
 async def test_a_source_runs_under_a_lease_that_is_given_back_at_the_end(database: Database) -> None:
@@ -225,136 +158,6 @@ async def test_sources_may_be_replaced_at_any_moment(database: Database) -> None
         one.replace(mailboxes)
         for mailbox in mailboxes.values():
             await mailbox.running.wait()
-
-
-def running_in(boxes: Mapping[str, Mailbox]) -> set[str]:
-    return {name for name, box in boxes.items() if box.running.is_set()}
-
-
-async def until_shared(*daemons: Mapping[str, Mailbox]) -> None:
-    """Until every source runs once, and nobody has two more than another."""
-
-    async def is_shared() -> bool:
-        shares = [running_in(boxes) for boxes in daemons]
-        sizes = sorted(len(share) for share in shares)
-        return sum(sizes) == len(set().union(*shares)) == len(daemons[0]) and sizes[-1] - sizes[0] <= 1
-
-    await until(is_shared)
-
-
-def boxes() -> dict[str, Mailbox]:
-    return {name: Mailbox() for name in NAMES}
-
-
-async def test_a_daemon_that_joins_later_gets_its_share_and_nothing_goes_to_and_fro(database: Database) -> None:
-    first, second, third = boxes(), boxes(), boxes()
-    async with kept(supervisor(database, first)):
-        await until_shared(first)
-        async with kept(supervisor(database, second)):
-            await until_shared(first, second)
-            async with kept(supervisor(database, third)):
-                await until_shared(first, second, third)
-                await asyncio.sleep(2 * LEASE_SECONDS)
-                await until_shared(first, second, third)
-            await until_shared(first, second)  # who leaves in order is replaced at once
-        await until_shared(first)
-
-    assert sum(len(box.runs) for daemon in (first, second, third) for box in daemon.values()) <= 4 * len(NAMES)
-
-
-async def test_what_one_that_died_had_is_shared_by_those_who_live(database: Database) -> None:
-    first, second = boxes(), boxes()
-    async with database.connection() as db:
-        await db.execute("INSERT INTO daemon (id, host, pid) VALUES ('dead', 'x', 1)")
-        held = await leases.acquire(db, "dead", NAMES, 9, LEASE_SECONDS)
-
-    async with kept(supervisor(database, first)), kept(supervisor(database, second)):
-        await until_shared(first, second)
-
-    async with database.connection() as db:
-        for lease in held:
-            with pytest.raises(Stale):
-                await leases.fence(db, lease.source_id, lease.token)
-
-
-async def test_sources_that_nobody_else_knows_are_taken_back_and_not_offered_again(database: Database) -> None:
-    mine = boxes()
-    async with kept(supervisor(database, mine)):
-        await until_shared(mine)
-        async with kept(supervisor(database, {})):
-            await until(lambda: given_back(mine))
-            await until_shared(mine)
-            runs = sum(len(box.runs) for box in mine.values())
-            await asyncio.sleep(5 * LEASE_SECONDS)
-
-            assert sum(len(box.runs) for box in mine.values()) == runs
-
-
-async def given_back(boxes: Mapping[str, Mailbox]) -> bool:
-    return any(box.cancelled.is_set() for box in boxes.values())
-
-
-class Portions:
-    """A source that accepts portion after portion, and notes when it is stopped in the middle of one."""
-
-    def __init__(self) -> None:
-        self.is_busy = False
-        self.was_cut = False
-        self.running = asyncio.Event()
-        self.ended = asyncio.Event()
-
-    async def run(self, intake: Intake) -> None:
-        self.running.set()
-        try:
-            while True:
-                self.is_busy = True
-                await asyncio.sleep(0.15)
-                await intake.accept(Batch([]))
-                self.is_busy = False
-                await asyncio.sleep(0)
-        finally:
-            self.was_cut = self.was_cut or self.is_busy
-            self.running.clear()
-            self.ended.set()
-
-    async def check(self) -> str:
-        return ""
-
-
-class Committing:
-    async def accept(self, batch: Batch, after: object = None) -> Accepted:
-        return Accepted()
-
-
-async def test_a_source_that_is_given_away_finishes_its_portion(database: Database) -> None:
-    mine = {name: Portions() for name in NAMES}
-    one = Supervisor(database, mine, lambda _: cast(Intake, Committing()), 4 * LEASE_SECONDS, lambda *_: 0.01)
-    async with kept(one):
-        for source in mine.values():
-            await source.running.wait()
-        async with kept(Supervisor(database, boxes(), lambda lease: cast(Intake, lease), 4 * LEASE_SECONDS)):
-            while sum(source.ended.is_set() for source in mine.values()) < 2:
-                await asyncio.sleep(0.02)
-
-            assert not any(source.was_cut for source in mine.values())
-
-
-async def test_an_overtaken_daemon_says_nothing_of_the_source(database: Database) -> None:
-    mailbox = Mailbox(Unavailable("no answer"))
-    slow = Supervisor(database, {"a": mailbox}, lambda lease: cast(Intake, lease), 60.0, lambda *_: 60.0)
-    async with database.connection() as db, kept(slow):
-        await until_said(database, "unreachable")
-        await db.execute("UPDATE source SET lease_token = lease_token + 1, state = 'ok'")
-        await slow._tell(cast(Lease, mailbox.runs[0]), Unavailable("no answer"), 1.0)
-
-    assert (await row(database))["state"] == "ok"
-
-
-async def until_said(database: Database, state: str) -> None:
-    async def is_said() -> bool:
-        return bool((await row(database))["state"] == state)
-
-    await until(is_said)
 
 
 async def test_it_goes_on_when_the_database_fails_in_the_middle(database: Database) -> None:

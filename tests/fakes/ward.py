@@ -9,18 +9,28 @@ The pauses are those of the daemon, noted in `pauses` and slept through `speed` 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from connectors.base import Source
+from connectors.mail.source import ImapSource, MailboxSettings
 from daemon.api.system import source_json
+from daemon.intake.context import IntakeSettings
 from daemon.intake.desk import Desk, SourceIntake
 from daemon.supervisor import Supervisor, pause_after
+from interactions.mime import ParsedMail, parse
 from storage import sources
+from storage.blobs import Blobs
 from storage.database import Database
 from storage.leases import Lease
+from tests.fakes.dovecot import PASSWORD, Dovecot
+from tests.fakes.imap_script import ImapScript
 
 PATIENCE_SECONDS = 40.0
 LEASE_SECONDS = 20.0
+HOUR = 3600.0
+SOON = 50.0
 FAILED = frozenset({"needs_reauth", "throttled", "unreachable", "misconfigured"})
 
 
@@ -84,3 +94,44 @@ class Ward:
         seconds = pause_after(error, failures, chance)
         self.pauses.append(seconds)
         return seconds / self._speed
+
+
+def desk_of(database: Database, folder: Path) -> Desk:
+    """A door that reads mails in the test's own process."""
+
+    async def parse_here(raw: bytes) -> ParsedMail:
+        return parse(raw)
+
+    return Desk(database, Blobs(folder), IntakeSettings(), parse_here)
+
+
+def at_dovecot(dovecot: Dovecot, user: str, host: str = "localhost") -> ImapSource:
+    context = dovecot.trusting()
+    context.check_hostname = host == "localhost"
+    return ImapSource(
+        MailboxSettings("sales", user, host, dovecot.imaps, user, PASSWORD, ssl_context=context, poll_seconds=5.0)
+    )
+
+
+def at_script(server: ImapScript, **more: Any) -> ImapSource:
+    settings = MailboxSettings(
+        "sales", "anna@example.org", server.host, server.port, "anna@example.org", "secret", "none", poll_seconds=5.0
+    )
+    return ImapSource(replace(settings, **more))
+
+
+async def mails(database: Database) -> int:
+    async with database.connection() as db:
+        return int(await db.fetchval("SELECT count(*) FROM mail_location WHERE gone_at IS NULL"))
+
+
+async def until_mails(database: Database, count: int) -> None:
+    async with asyncio.timeout(40):
+        while await mails(database) != count:
+            await asyncio.sleep(0.01)
+
+
+def assert_kind(ward: Ward) -> None:
+    """Soon enough for whoever waits for the mail, and seldom enough for the server."""
+    assert max(ward.pauses) <= SOON
+    assert sum(ward.pauses) / len(ward.pauses) > 25.0
