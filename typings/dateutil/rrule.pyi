@@ -1,7 +1,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-class rrule:
+class rrule:  # noqa: N801  as it is called there
     def __iter__(self) -> Iterator[datetime]: ...
     def replace(self, *, until: datetime | None = ...) -> rrule: ...
 
