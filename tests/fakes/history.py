@@ -72,6 +72,13 @@ INSERT INTO message_ref (ref, interaction_id)
     SELECT pg_temp.ref(n), CASE WHEN n % 3 > 0 THEN pg_temp.id(5, n % $N + 1) END FROM generate_series(1, $N * 3/2) n;
 INSERT INTO message_awaited (ref, subject_key, interaction_id)
     SELECT pg_temp.ref(3 * n), '\\x00', pg_temp.id(5, 3 * n) FROM generate_series(1, $N/4) n;
+INSERT INTO mail_thread (interaction_id, occurred_at, subject_key, ref, parents, replies_to, shared, tokens, prefix, marks,
+        sender, others, outside, firms, guess_key, guess_days, may_guess)
+    SELECT pg_temp.id(5, n), pg_temp.at(n), '\\x00', pg_temp.ref(n), '', 0, '', '', '', 'a', substr(pg_temp.ref(n % ($N/20)), 1, 8),
+           ARRAY[substr(pg_temp.ref(n % 100), 1, 8)], '', '', substr(pg_temp.ref(n / 4), 1, 8), 45, n % 4 > 0
+    FROM generate_series(1, $N) n;
+INSERT INTO chain_apart (one, other)
+    SELECT pg_temp.id(4, n), pg_temp.id(4, n + 1) FROM generate_series(1, $N/10) n;
 INSERT INTO origin (space, key, interaction_id)
     SELECT 'mail', sha256(n::text::bytea), pg_temp.id(5, n) FROM generate_series(1, $N) n;
 INSERT INTO call_event (source, call_key, dedup_key, received_at, event)

@@ -29,8 +29,8 @@ NOT_PREPARED = {
 # Tables whose rows come with every mail, call and change. Those of people, sources and settings stay small.
 GROWING = {
     "address", "address_owner", "attachment", "audit", "blob", "body", "call_event", "chain", "chain_subject", "contact",
-    "employment", "feed", "idempotency", "inbound", "interaction", "invite", "mail_location", "message_awaited", "message_ref",
-    "origin", "outbox", "participant", "search_index", "sms_status", "subject", "subject_participant",
+    "employment", "feed", "idempotency", "inbound", "interaction", "invite", "mail_location", "mail_thread", "message_awaited",
+    "message_ref", "origin", "outbox", "participant", "search_index", "sms_status", "subject", "subject_participant",
 }  # fmt: skip
 # Indexes over the few rows that are still to be worked on, or that are ours.
 FEW = {"address_own", "feed_unnumbered", "inbound_todo", "interaction_to_review", "outbox_due", "quarantine_open"}
