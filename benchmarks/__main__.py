@@ -2,10 +2,10 @@
 
 import sys
 
-from benchmarks import delivery, lists, parsing, sync, webhooks
+from benchmarks import delivery, growth, lists, parsing, sync, webhooks
 from daemon import log
 
-ALL = {"sync": sync.run, "delivery": delivery.run, "parsing": parsing.run, "webhooks": webhooks.run, "lists": lists.run}
+ALL = {"sync": sync.run, "delivery": delivery.run, "parsing": parsing.run, "webhooks": webhooks.run, "lists": lists.run, "growth": growth.run}
 
 
 def main() -> int:
