@@ -1,11 +1,20 @@
-"""`make bench`, or `python -m benchmarks [sync] [delivery] [parsing] [webhooks] [lists]`: measures, and prints ratios."""
+"""`make bench`, or `python -m benchmarks [fetch] [idle] [sync] [delivery] …`: measures, and prints ratios."""
 
 import sys
 
-from benchmarks import delivery, growth, lists, parsing, sync, webhooks
+from benchmarks import delivery, fetch, growth, idle, lists, parsing, sync, webhooks
 from daemon import log
 
-ALL = {"sync": sync.run, "delivery": delivery.run, "parsing": parsing.run, "webhooks": webhooks.run, "lists": lists.run, "growth": growth.run}
+ALL = {
+    "fetch": fetch.run,
+    "idle": idle.run,
+    "sync": sync.run,
+    "delivery": delivery.run,
+    "parsing": parsing.run,
+    "webhooks": webhooks.run,
+    "lists": lists.run,
+    "growth": growth.run,
+}
 
 
 def main() -> int:
