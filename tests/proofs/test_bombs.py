@@ -1,13 +1,16 @@
 """Mails made to hold a reader up: each becomes a record or lies in quarantine with its reason, and holds up no other.
 
 Each run takes those of up to a few megabytes through the whole intake. The long form, `make proof PART=bombs SECONDS=60`,
-takes all of them, measures each, and looks at the memory of the processes that read and at ordinary mails in between.
+takes all of them, measures each, and looks at the memory of the processes that read and at ordinary mails in between. What
+is bounded is processor time: on a machine that does other work the wall clock says little.
 """
 
 import asyncio
 import os
+import resource
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +30,7 @@ from tests.fakes.arrivals import raw_mail
 from tests.fakes.bombs import BIG, BOMBS
 
 SECONDS = float(os.environ.get("PROOF_SECONDS", "0"))
-SECONDS_MAX = 2.0  # for one mail
+SECONDS_MAX = 2.0  # of a processor, for one mail
 OTHERS_SECONDS_MAX = 0.5  # for an ordinary one that comes meanwhile
 MEMORY_MB_MAX = 512
 AT = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -80,16 +83,17 @@ async def test_each_bomb_is_read_or_refused_in_time_within_memory_and_beside_oth
     most = 0
     for name, make in makers.items():
         raw = make()
-        started = time.perf_counter()
+        started, used = time.perf_counter(), _processor_seconds(workers.pids)
         try:
             await workers.parse(raw)
             told = "read"
         except TooComplex as reason:
             told = f"kept raw: {reason}"
-        seconds = time.perf_counter() - started
+        wall = time.perf_counter() - started
+        seconds = _processor_seconds(workers.pids) - used
         occupied = max((_peak_mb(pid) for pid in workers.pids), default=0)
         most = max(most, occupied)
-        print(f"{name:<22}{len(raw):>12,} bytes {seconds:6.2f} s {occupied:>4} MB  {told}", flush=True)
+        print(f"{name:<20}{len(raw):>12,} bytes {seconds:6.2f} s ({wall:.2f}) {occupied:>4} MB  {told}", flush=True)
         if seconds > SECONDS_MAX:
             slow[name] = seconds
     is_over.set()
@@ -110,6 +114,17 @@ async def _ordinary(workers: Workers, took: list[float], is_over: asyncio.Event)
         await workers.parse(raw)
         took.append(time.perf_counter() - started)
         await asyncio.sleep(0.02)
+
+
+def _processor_seconds(pids: Sequence[int]) -> float:
+    """What the processes that live have used, and those that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = ended.ru_utime + ended.ru_stime
+    for pid in pids:
+        with suppress(OSError):
+            told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            used += (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+    return used
 
 
 def _peak_mb(pid: int) -> int:
