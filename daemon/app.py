@@ -14,6 +14,7 @@ A loop that fails says so and goes on; nothing that a mailbox or provider does e
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -211,10 +212,14 @@ class App:
         self._begin("journal", self._work_off())
         worked_off = self.serving.journal.worked_off  # a call that rings is in the feed at once
         self._begin("feed", self._repeat("the feed", feed.number, NUMBER_EACH_SECONDS, worked_off))
-        self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS))
+        self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS, yields=self._yields))
         self._begin("erasures", self._clean())
         self._begin("readings", self.serving.readings.run())
         self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
+
+    def _yields(self) -> bool:
+        """The search index is in no hurry while much arrives."""
+        return self.serving.desk.is_busy
 
     async def _work_off(self) -> None:
         await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)
@@ -236,13 +241,19 @@ class App:
                     await serving.erased.wait()
 
     async def _repeat(
-        self, what: str, work: Callable[[Connection], Awaitable[int]], pause: float, wake: asyncio.Event | None = None
+        self,
+        what: str,
+        work: Callable[[Connection], Awaitable[int]],
+        pause: float,
+        wake: asyncio.Event | None = None,
+        yields: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Works until cancelled, without a pause while there is something to do or somebody wakes it."""
+        """Works until cancelled, without a pause while there is something to do or somebody wakes it; while it `yields`, half
+        of the time is left to others."""
         is_away = False
         wake = wake or asyncio.Event()
         while True:
-            done = 0
+            done, began_at = 0, time.monotonic()
             wake.clear()  # before looking: what is written from here on is looked for once more
             try:
                 done = await self._database.in_transaction(work)
@@ -253,6 +264,8 @@ class App:
                 is_away = True
             except Exception:
                 LOG.exception(f"{what} failed; it is tried again")
+            if done and yields():
+                await asyncio.sleep(min(time.monotonic() - began_at, pause))
             if not done:
                 with contextlib.suppress(TimeoutError):  # not by wait_for: Python 3.11's may forget that we are to end
                     async with asyncio.timeout(pause):

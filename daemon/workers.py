@@ -5,9 +5,9 @@
                     └ large, deep, odd ──► a turn ──► a process ◄─┘ ──► its answer ──► ParsedMail or TooComplex
                                                        └ killed from outside: once more, in a fresh one
 
-Quick is what surely takes less than 20 ms: little, and neither a long header nor much HTML, whose cost is in its tags; or
-up to BRIEF_BYTES_MAX with few words beside files, which the native parser finds out in a few milliseconds. A run of quick
-mails holds the loop for SLICE_SECONDS, then everybody else has a turn.
+Quick is what surely takes less than 20 ms: nearly every mail up to BRIEF_BYTES_MAX, because it has few words beside files,
+which the native parser finds out in a few milliseconds at most; else what is little, and has neither a long header nor much
+HTML, whose cost is in its tags. A run of quick mails holds the loop for SLICE_SECONDS, then everybody else has a turn.
 
 Processes (`daemon.worker_child`) are started when first needed, live on, and read one mail at a time. One that was cut
 off in the middle of a mail, by a limit, a crash or a cancelled caller, is killed and replaced: what it would say next
@@ -93,19 +93,25 @@ class Workers:
 
     async def parse(self, raw: bytes) -> ParsedMail:
         """Raises TooComplex when the mail cannot be read, NoWorker when it cannot be read now."""
-        is_sure = is_quick(raw)
-        if is_sure or may_be_brief(raw):
-            async with self._slice:
-                try:
-                    return mime.parse(raw, is_brief=not is_sure)
-                except NotBrief:
-                    pass
-                except (TooComplex, KeyboardInterrupt, SystemExit):
-                    raise
-                except BaseException as error:  # a panic of the native parser is not an Exception
-                    LOG.warning("the parser failed on a mail; it is tried apart", error=type(error).__name__)
+        if may_be_brief(raw) and (mail := await self._here(raw, is_brief=True)) is not None:
+            return mail
+        if is_quick(raw) and (mail := await self._here(raw, is_brief=False)) is not None:
+            return mail
         async with self._turns:
             return await self._apart(raw)
+
+    async def _here(self, raw: bytes, is_brief: bool) -> ParsedMail | None:
+        """Reads a mail on the loop; None where that cannot be done."""
+        async with self._slice:
+            try:
+                return mime.parse(raw, is_brief)
+            except NotBrief:
+                return None
+            except (TooComplex, KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # a panic of the native parser is not an Exception
+                LOG.warning("the parser failed on a mail; it is tried apart", error=type(error).__name__)
+                return None
 
     async def _apart(self, raw: bytes) -> ParsedMail:
         for _ in range(TRIES):

@@ -173,8 +173,9 @@ def cut(raw: bytes, part: str) -> bytes:
 
 
 def _is_brief(tree: Tree) -> bool:
-    words = [node for _, node, _ in _nodes(tree) if node.is_message or node.content_type.startswith("text/")]
-    is_small = sum(len(node.content) for node in words) <= BRIEF_WORDS_BYTES
+    nodes = [node for _, node, _ in _nodes(tree)]
+    words = [node for node in nodes if node.is_message or node.content_type.startswith("text/")]
+    is_small = len(nodes) <= HEAVY_PARTS and sum(len(node.content) for node in words) <= BRIEF_WORDS_BYTES
     is_plain = sum(node.content.count(b"<") for node in words) <= BRIEF_TAGS
     return is_small and is_plain and all(node.content_type != "text/calendar" for node in words)
 

@@ -21,7 +21,7 @@ from connectors.base import Accepted, After, Batch, Checkpoint, Report, Wanted
 from daemon.intake import calls, completing, mail, skipping
 from daemon.intake.context import IntakeSettings
 from daemon.intake.erased import kept_out
-from daemon.intake.prepared import prepare
+from daemon.intake.prepared import PREPARED_MIN, prepare
 from interactions.admission import ReadMail, read_mail
 from interactions.arrivals import (
     Arrival,
@@ -67,6 +67,12 @@ class Desk:
         self._store = store
         self.parse = parse
         self._clock = clock
+        self._large = 0  # batches of many mails that are being taken in
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether many mails are arriving."""
+        return self._large > 0
 
     @property
     def store(self) -> blobs.Blobs:
@@ -74,6 +80,14 @@ class Desk:
 
     async def accept(self, lease: leases.Lease, batch: Batch, after: After = None) -> Accepted:
         """Commits a batch of one source under its lease; once `after` is committed, if that is given."""
+        is_large = len(batch.arrivals) >= PREPARED_MIN
+        self._large += is_large
+        try:
+            return await self._accept(lease, batch, after)
+        finally:
+            self._large -= is_large
+
+    async def _accept(self, lease: leases.Lease, batch: Batch, after: After) -> Accepted:
         now = self._clock()
         came = [one for one in batch.arrivals if isinstance(one, MailArrived)]
         unwanted = [one.location for one in came if self.settings.never_log.names(one.raw)]

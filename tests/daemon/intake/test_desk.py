@@ -89,13 +89,23 @@ async def test_a_batch_is_committed_after_the_one_before_it_or_not_at_all(door: 
     assert await door.rows("SELECT external_id FROM interaction") == [("1@test.example",)]
     before.set_result(first)
     assert (await waiting).new == 1
+    assert not door.desk.is_busy
+
+    many = [mail(raw_mail(f"many{n}"), uid=n) for n in range(10, 30)]
+    before = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(door.desk.accept(lease, Batch(many), before))
+    await asyncio.sleep(0)
+    assert door.desk.is_busy  # the search index leaves it half of the time
+    before.set_result(first)
+    assert (await waiting).new == 20
+    assert not door.desk.is_busy
 
     failed = asyncio.get_running_loop().create_future()
     failed.set_exception(OSError("the disk is full"))
     with pytest.raises(OSError, match="full"):
         await door.desk.accept(lease, Batch([mail(raw_mail("3"))], Checkpoint("Sent", {})), failed)
 
-    assert await door.rows("SELECT count(*) FROM interaction") == [(2,)]
+    assert await door.rows("SELECT count(*) FROM interaction") == [(22,)]
     assert await door.rows("SELECT key FROM checkpoint") == [("INBOX",)]
 
 
