@@ -33,7 +33,7 @@ import structlog
 from daemon.worker import Answer, Bounds, Ended, Garbled, Worker, name_of
 from daemon.worker_child import EXIT_OUT_OF_MEMORY, Verdict
 from interactions import mime
-from interactions.mime import HEAVY_BYTES, NotBrief, ParsedMail, TooComplex
+from interactions.mime import HEAVY_BYTES, HEAVY_PARTS, NotBrief, ParsedMail, TooComplex
 from interactions.mime_careful import header_end
 
 LOG = structlog.get_logger()
@@ -220,7 +220,9 @@ def is_quick(raw: bytes) -> bool:
 
 def may_be_brief(raw: bytes) -> bool:
     """Whether a mail may be read on the loop, should there be few words in it beside files."""
-    return len(raw) <= BRIEF_BYTES_MAX and header_end(raw) <= QUICK_HEADER_BYTES
+    if len(raw) > BRIEF_BYTES_MAX or header_end(raw) > QUICK_HEADER_BYTES:
+        return False
+    return raw.count(b"\n--") <= HEAVY_PARTS
 
 
 class _Slice:

@@ -16,7 +16,7 @@ import pytest
 import uvloop
 
 from daemon.worker import Bounds
-from daemon.workers import NoWorker, Workers, is_quick
+from daemon.workers import NoWorker, Workers, is_quick, may_be_brief
 from interactions.mime import TooComplex, parse
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.parsers import heavy
@@ -104,6 +104,13 @@ async def test_what_is_nearly_all_files_is_read_in_place() -> None:
 
     assert workers.pids == []
     await workers.stop()
+
+
+def test_a_hundred_thousand_parts_are_not_brief() -> None:
+    mixed = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+
+    assert may_be_brief(mixed + b"--b\r\n\r\nhi\r\n" * 10)
+    assert not may_be_brief(mixed + b"--b\r\n\r\n\r\n" * 100_000)
 
 
 @pytest.mark.parametrize(
