@@ -82,7 +82,10 @@ async def _log_in_by_token(protocol: ImapProtocol, account: Account, offered: Co
     if not answer.is_ok:
         said_back = answer.text.replace(token.encode(), b"***")
         error = of_login(account.peer, user, answer.result, said_back)
-        if not isinstance(error, Refused) or error.state != "needs_reauth":
+        if not isinstance(error, Refused):
+            raise error
+        if error.state != "needs_reauth":
+            error.may_lock = False  # no server counts tokens as guesses
             raise error
         if not tokens.refuse(token):
             raise Unavailable(f"{account.peer} no longer takes our access token; another one is fetched", 0.0)

@@ -154,7 +154,8 @@ def of_login(peer: str, user: str, result: str, text: bytes) -> ConnectorError:
     if any(words in lowered for words in _SWITCHED_OFF) or code in _ADMINISTRATOR_CODES:
         return Refused(
             f"{peer} knows {user} and lets nobody in: {shown(text)}; switch on IMAP for mail programs in the settings of "
-            "the account, or ask its administrator"
+            "the account, or ask its administrator",
+            may_lock=True,
         )
     if code in _PASSING_CODES or any(words in lowered for words in passing):
         return Unavailable(f"{peer} could not log in {user} for now: {shown(text)}")

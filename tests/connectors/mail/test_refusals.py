@@ -149,3 +149,28 @@ def test_connections_that_are_not_made(trouble: Exception, kind: type[ConnectorE
 def test_our_own_errors_pass_as_they_are() -> None:
     error = Unavailable("so")
     assert of_connection(PEER, HOST, error) is error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[AUTHENTICATIONFAILED] wrong",
+        b"[CONTACTADMIN] account is blocked",
+        b"[ALERT] Your account is not enabled for IMAP use.",
+    ],
+)
+def test_a_refused_password_may_lock_the_account_whatever_the_reason(text: bytes) -> None:
+    error = of_login(PEER, "anna@example.org", "NO", text)
+
+    assert isinstance(error, Refused)
+    assert error.may_lock
+
+
+def test_what_sends_no_password_locks_nobody_out() -> None:
+    expired = ssl.SSLCertVerificationError("certificate verify failed")
+    expired.verify_code = 10
+
+    error = of_connection(PEER, HOST, expired)
+
+    assert isinstance(error, Refused)
+    assert not error.may_lock
