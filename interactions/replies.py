@@ -41,6 +41,7 @@ OLD_CHARS_MAX = 16_000
 LOOKS_MAX = 60  # lines that are asked whether a quote begins
 SIGNATURE_LINES_MAX = 12
 KNOWN_LETTERS_MIN = 12
+LETTERS_BESIDE_LINK_MIN = 4
 KNOWN_RUN_LETTERS_MIN = 40
 CHARS_OF_LINK_MAX = 300
 SHINGLE_WORDS = 6
@@ -55,7 +56,7 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 _LETTER = re.compile(r"[^\W_]")
 _MID_LINE = re.compile(r"(?<=\w)(?:\s?-{2,10})?\s(?=on (?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6},? )", re.IGNORECASE)
 _PIECE_OF_LINK = re.compile(r"\(?(?=\S{10})\S*[/=]\S*\)?(?:\s>)?")
-_LINK_ALONE = re.compile(r"\s*(?:\[\d{1,3}\]\s*)?<?https?://\S*")
+_LINK = re.compile(r"<?https?://\S*")
 _SENTENCE_END = (".", "?", "!", ":", ";", "…")
 _UNTAME = ("-" * 60, "_" * 60, "<" * 20)
 _COSTLY = ("On", "wrote", "Sent from", "From:", "<", "--", "__")
@@ -273,16 +274,17 @@ class _Known:
     def answers_in(self, quote: Sequence[str]) -> list[str]:
         """What was written into an unmarked quote: the lines from its first known one on that are unknown, if most of
         it is known."""
-        filled = [line for line in quote if len(line) >= KNOWN_LETTERS_MIN and not _is_quoted(line)]
-        filled = [
-            line
-            for line in filled
-            if len(_letters(line)) >= KNOWN_LETTERS_MIN and not _LINK_ALONE.fullmatch(line[:CHARS_OF_LINK_MAX])
-        ]  # hosts rewrite them
+        filled = [line for line in quote if line.strip() and not _is_quoted(line)]
+        filled = [line for line in filled if len(_letters(_LINK.sub("", line))) >= LETTERS_BESIDE_LINK_MIN]
         known = [self._has(line, _ends(line)) for line in filled]
         begin = known.index(True) if True in known else len(known)
         unknown = [line for line, one in zip(filled[begin:], known[begin:], strict=True) if not one]
-        return unknown if 2 * len(unknown) < len(known) - begin else []
+        if 2 * len(unknown) >= len(known) - begin:
+            return []
+        if any("://" in line for line in unknown):  # hosts that check links write others in their place
+            unlinked = {_letters(_LINK.sub("", line)) for line in self._old.split("\n") if "://" in line}
+            unknown = [line for line in unknown if "://" not in line or _letters(_LINK.sub("", line)) not in unlinked]
+        return unknown
 
 
 def _bare(text: str) -> str:

@@ -100,16 +100,19 @@ def test_answers_between_the_lines_of_an_unmarked_quote_are_new_where_the_older_
     older = "Какой срок поставки по договору?\nСколько единиц вам нужно на складе?\nКто оплачивает доставку до Казани?\nС уважением, Анна Соколова"
     first, second, third, signed = older.split("\n")
     block = SAMPLES["ru-outlook"]
-    whole = f"Ответы ниже.\n\n{block}\n\n{first}\nСрок две недели с оплаты.\n{second}\n{third}\n{signed}"
+    whole = f"Ответы ниже.\n\n{block}\n\n{first}\nСрок две недели с оплаты.\n{second}\nСорок.\n{third}\n{signed}"
     said = new_words(whole, is_reply=True)
 
     assert said == "Ответы ниже."
-    assert without_old(said, older, whole) == "Ответы ниже.\nСрок две недели с оплаты."
+    assert without_old(said, older, whole) == "Ответы ниже.\nСрок две недели с оплаты.\nСорок."
     assert without_old(said, "Совсем другое письмо о другом.", whole) == said
 
 
 def test_a_link_that_a_host_has_rewritten_is_no_answer() -> None:
-    older = "Посмотрите, пожалуйста, наш новый каталог здесь:\nhttps://firm.example/catalogue\nИ напишите, что из него нужно."
+    older = (
+        "Посмотрите, пожалуйста, наш новый каталог здесь:\nhttps://firm.example/catalogue\n"
+        "Цены (https://firm.example/prices) на этот месяц.\nИ напишите, что из него нужно."
+    )
     rewritten = older.replace("https://firm.example", "https://scanner.example/?u=firm")
     whole = f"Да.\n\n{SAMPLES['ru-outlook']}\n\n{rewritten}"
 
