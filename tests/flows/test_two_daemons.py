@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.arrivals import raw_mail
 from tests.fakes.daemon import Daemon, home, rows, until_rows, write_config
 from tests.fakes.dovecot import Dovecot, running_dovecot
 from tests.fakes.first_read import FirstRead
@@ -166,3 +167,41 @@ async def test_one_that_slept_beyond_its_lease_has_lost_the_mailbox_and_doubles_
     await reading.check(dsn)
     assert await rows(dsn, HOLDERS) == [(str(other.pid),)]
     assert mine.is_running
+
+
+SHARES = "SELECT count(*) FROM source WHERE kind = 'mailbox' AND lease_until > now() GROUP BY lease_owner ORDER BY 1"
+STATES = "SELECT DISTINCT state FROM source WHERE kind = 'mailbox'"
+
+
+@pytest.mark.peer("dovecot")
+async def test_one_that_joins_later_gets_its_share_and_one_that_is_killed_is_replaced(
+    dovecot: Dovecot, folder: Path, dsn: str
+) -> None:
+    users = [dovecot.new_user() for _ in range(4)]
+    config = write_config(folder, [(f"box{n}", user) for n, user in enumerate(users)], dovecot, dsn)
+
+    def deliver(name: str) -> None:
+        for user in users:
+            dovecot.deliver(user, raw_mail(f"{name}-{user}", "ivan@customer.example"))
+
+    async with (
+        Daemon(config, name="first", lease_seconds=LEASE_SECONDS) as first,
+        Daemon(config, name="second", lease_seconds=LEASE_SECONDS) as second,
+    ):
+        deliver("before")
+        await first.start()
+        await until_rows(dsn, SHARES, [(4,)])
+        await until_rows(dsn, STATES, [("ok",)])
+        await second.start()
+        await until_rows(dsn, SHARES, [(2,), (2,)])
+        deliver("shared")
+        await until_rows(dsn, "SELECT count(*) FROM mail_location", [(8,)])
+        moved = sum(token for (token,) in await rows(dsn, TOKENS))
+
+        first.kill()
+        deliver("after")
+
+        await until_rows(dsn, SHARES, [(4,)])
+        await until_rows(dsn, "SELECT count(*), count(DISTINCT interaction_id) FROM mail_location", [(12, 12)])
+        assert await rows(dsn, "SELECT count(*) FROM interaction") == [(12,)]
+    assert moved == 4 + 2  # each was taken once, and two of them a second time
