@@ -26,6 +26,8 @@ STATES = "SELECT state FROM source WHERE kind = 'mailbox'"
 WELCOME = b"%T OK [CAPABILITY IMAP4rev1 IDLE] welcome\r\n"
 REFUSED = b"%T NO [AUTHENTICATIONFAILED] wrong\r\n"
 
+pytestmark = pytest.mark.timeout(150)  # an hour of trouble in many short tries
+
 
 @pytest.fixture(scope="module")
 def dovecot() -> Iterator[Dovecot]:

@@ -29,6 +29,8 @@ from tests.fakes.ward import HOUR, SOON, Ward, assert_kind, at_dovecot, at_scrip
 WELCOME = b"%T OK [CAPABILITY IMAP4rev1 IDLE] welcome\r\n"
 TOKENS_OFFERED = b"* CAPABILITY IMAP4rev1 IDLE AUTH=XOAUTH2 SASL-IR\r\n" + OK
 
+pytestmark = pytest.mark.timeout(150)  # an hour of trouble in many short tries
+
 
 @pytest.fixture(scope="module")
 def dovecot() -> Iterator[Dovecot]:

@@ -173,6 +173,7 @@ SHARES = "SELECT count(*) FROM source WHERE kind = 'mailbox' AND lease_until > n
 STATES = "SELECT DISTINCT state FROM source WHERE kind = 'mailbox'"
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.peer("dovecot")
 async def test_one_that_joins_later_gets_its_share_and_one_that_is_killed_is_replaced(
     dovecot: Dovecot, folder: Path, dsn: str
