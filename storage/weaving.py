@@ -233,15 +233,17 @@ async def claim(
         await db.execute(ADD_REFS, look.locked)
         await db.fetch(LOCK_REFS, look.locked)
     wanted: set[UUID] = set()
+    missing = await look.look(db)
     for _ in range(LOOKS_MAX):
+        if not missing:
+            break
         # All chains in one order, or two batches wait for each other: what was locked before more were found is let go.
+        wanted |= missing
         locked = db.transaction()
         await locked.start()
         await look.hold(db, wanted)
         missing = await look.look(db)
-        if not missing:
-            await locked.commit()
-            return look.known()
-        await locked.rollback()
-        wanted |= missing
-    raise Conflict("chains changed under our hands too often")
+        await (locked.rollback() if missing else locked.commit())
+    if missing:
+        raise Conflict("chains changed under our hands too often")
+    return look.known()
