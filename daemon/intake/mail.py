@@ -95,7 +95,7 @@ async def _write(
     changes = await placing.write(db, placement, threads, decided)
     await records.add_all(db, decided, known)
     await newcomers.admit(db, decided, known, settings.auto_create, now)
-    await meetings.admit(db, batch.source, mails, decided, now, placement.moved)
+    await meetings.admit(db, batch.source, mails, decided, settings, ours, now, placement.moved)
     flagged = await _flag(db, decided, placement)
     await attention.hold(db, on_control)
     read_elsewhere = [

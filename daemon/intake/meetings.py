@@ -13,7 +13,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from interactions.admission import ReadMail
+from daemon import attention
+from daemon.intake.context import IntakeSettings
+from daemon.intake.ruling import ruled
+from daemon.intake.skipping import is_skipped
+from interactions.admission import OurSide, ReadMail
 from interactions.guards import CLAIMS
 from interactions.meetings import Told, decide_meeting, fold, is_of_sender, key_of, keys_of, meeting_id_of, organizer_of
 from interactions.records import Direction, Interaction
@@ -24,8 +28,8 @@ SPACE = "meeting"
 
 
 async def admit(
-    db: Connection, source: str, mails: Sequence[ReadMail], decided: Sequence[Interaction], now: datetime,
-    moved: Collection[UUID] = (),
+    db: Connection, source: str, mails: Sequence[ReadMail], decided: Sequence[Interaction], settings: IntakeSettings,
+    ours: OurSide, now: datetime, moved: Collection[UUID] = (),
 ) -> None:  # fmt: skip
     """Admits the invites of new mails, whose records are written already. `moved` are stored mails that have gone to
     another chain: their meetings go with them."""
@@ -53,7 +57,12 @@ async def admit(
                 continue
             change = "interaction.updated"
         else:
-            await meetings.add(db, replace(record, responsible_id=responsible.get(meeting.mail_id)), known)
+            new = replace(record, responsible_id=responsible.get(meeting.mail_id))
+            if is_skipped(new, settings):
+                continue
+            [new], on_control = ruled([new], settings, ours, now)
+            await meetings.add(db, new, known)
+            await attention.hold(db, on_control)
             change = "interaction.created"
         await feed.add(db, [feed.Change(change, record.id)])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.context import IntakeSettings
+from interactions.rules import Rule, Sets, When
 from storage.database import Database
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.invites import ANNA, EVIL, IVAN, SENT_AT, Post, calendar, invite_mail, what_is_said
@@ -156,6 +157,18 @@ async def test_what_was_erased_of_a_meeting_does_not_come_back(post: Post) -> No
 
     meeting = await post.meeting()
     assert (meeting["topic"], meeting["block"]) == ("", {})
+
+
+@pytest.mark.parametrize(("sets", "tags"), [(Sets(tags=("встречи",)), [["встречи"]]), (Sets(skip=True), [])])
+async def test_a_rule_for_meetings_is_followed(
+    database: Database, tmp_path: Path, now: datetime, sets: Sets, tags: list[list[str]]
+) -> None:
+    rule = Rule(When(types=frozenset({"meeting"})), sets)
+    post = Post(database, tmp_path, now, IntakeSettings(rules=(rule,)))
+    await post.bring(ASKED, MOVED)
+
+    assert [row["tags"] for row in await post.rows("SELECT tags FROM interaction WHERE kind = 'meeting'")] == tags
+    assert len(await post.rows("SELECT id FROM interaction WHERE kind = 'email'")) == 2
 
 
 async def test_who_is_no_longer_asked_is_no_longer_there(post: Post) -> None:
