@@ -21,6 +21,7 @@ from datetime import datetime
 from uuid import UUID
 
 from interactions.records import AddressKind, Key
+from storage import threads
 from storage.database import Connection
 
 BLANK_NAME = "—"
@@ -251,6 +252,7 @@ async def wipe(db: Connection, held: Held, removes: bool, now: datetime) -> dict
         "subjects": _count(await db.execute(BLANK_IN_SUBJECTS, people, addresses))
         + _count(await db.execute(NO_CLIENT, people)),
     }
+    await threads.forget_people(db, ids)
     await db.execute(NO_DECISIONS, people, addresses)
     await db.execute(NO_OWNERS, people)
     await db.execute(NO_JOBS, people)

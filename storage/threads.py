@@ -141,6 +141,18 @@ async def pin(db: Connection, mail_ids: Sequence[UUID], chain_id: UUID) -> list[
     return before
 
 
+FORGET = """
+UPDATE mail_thread SET sender = NULL, others = '{}', outside = '', firms = '', firm = NULL, party = NULL, list_key = NULL,
+    guess_key = NULL, may_guess = false
+WHERE interaction_id = ANY($1::uuid[])
+"""
+
+
+async def forget_people(db: Connection, mail_ids: Sequence[UUID]) -> None:
+    """Takes out who was in these mails and what they were about; their ids stay, so that answers find their chain."""
+    await db.execute(FORGET, list(mail_ids))
+
+
 def facts_in(row: Mapping[str, Any]) -> Threadable | None:
     """The facts of a row, or None where it has none."""
     if row["interaction_id"] is None:

@@ -59,6 +59,21 @@ async def test_a_conversation_is_added_to_the_facts_and_pins_are_told_when_they_
         assert (before, row["pin"]) == ([[], [ids(5)[1]]], ids(6)[1])
 
 
+async def test_of_an_erased_mail_nothing_is_kept_but_what_leads_to_its_chain(database: Database) -> None:
+    async with database.connection() as db:
+        await write(db, interaction(1))
+        await threads.save_all(db, [FULL])
+
+        await threads.forget_people(db, [ids(1)[0]])
+
+        [row] = await threads.find(db, [ids(1)[0]])
+    found = threads.facts_in(row)
+    assert found is not None
+    assert (found.ref, found.parents) == (FULL.ref, FULL.parents)
+    assert found.people | found.outside | found.firms == frozenset()
+    assert (found.party, found.may_guess) == (None, False)
+
+
 async def test_sql_finds_who_answers_whom_as_the_rule_says(database: Database) -> None:
     chance = random.Random(7)
     mails = []
