@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import imaplib
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -45,30 +46,33 @@ def run(mails: int = MAILS, rounds: int = ROUNDS) -> None:
             dovecot.deliver(user, raw)
             size += len(raw)
         download(dovecot, user)  # Dovecot makes its index, and the mails come into the cache
-        dropped, kept, ours = [], [], []
+        dropped, kept, ours = list[float](), list[tuple[float, float]](), list[Reading]()
         for _ in range(rounds):
             dropped.append(download(dovecot, user))
             if program:
                 kept.append(mirror(program, dovecot, user, mails))
             ours.append(on_fast_loop(lambda: read(dovecot, user, mails)))
     committed, searchable = [one.committed for one in ours], [one.searchable for one in ours]
+    walls = [wall for wall, _ in kept]
     line("size, MB", f"{size / 1e6:.0f}")
     line("imaplib downloading, s", spread(dropped))
-    line("mbsync downloading without fsync, s", spread(kept) if kept else "not installed: apt-get install isync")
+    line("mbsync downloading without fsync, s", spread(walls) if kept else "not installed: apt-get install isync")
+    if kept:
+        line("CPU of mbsync, s", spread([cpu for _, cpu in kept]))
     line("ringmail until all is committed, s", spread(committed))
     line("ringmail until all can be searched, s", spread(searchable))
     line("CPU of the daemon and its readers until then, s", spread([one.daemon_cpu for one in ours]))
     line("CPU of its database until then, s", spread([one.database_cpu for one in ours]))
     line("mails a second, committed", f"{mails / median(committed):.0f}")
     if kept:
-        line("RATIO committed / mbsync", f"{ratio(committed, kept):.2f}")
-        line("RATIO searchable / mbsync", f"{ratio(searchable, kept):.2f}")
+        line("RATIO committed / mbsync", f"{ratio(committed, walls):.2f}")
+        line("RATIO searchable / mbsync", f"{ratio(searchable, walls):.2f}")
     line("RATIO committed / imaplib", f"{ratio(committed, dropped):.2f}")
     line("RATIO searchable / committed", f"{ratio(searchable, committed):.2f}")
 
 
-def mirror(program: str, dovecot: Dovecot, user: str, mails: int) -> float:
-    """Seconds that mbsync needs for all mails of INBOX."""
+def mirror(program: str, dovecot: Dovecot, user: str, mails: int) -> tuple[float, float]:
+    """Seconds that mbsync needs for all mails of INBOX, and how many of them it works."""
     with tempfile.TemporaryDirectory(prefix="ringmail-mbsync-") as made:
         settings, maildir = Path(made, "rc"), Path(made, "mail")
         maildir.mkdir()
@@ -95,11 +99,11 @@ Sync Pull
 SyncState *
 """
         )
-        started = time.perf_counter()
-        subprocess.run([program, "-q", "-c", settings, "all"], check=True, stderr=subprocess.DEVNULL)  # noqa: S603
+        started, worked = time.perf_counter(), _cpu_of_ended()
+        subprocess.run([program, "-q", "-c", settings, "all"], check=True, stderr=subprocess.DEVNULL)
         took = time.perf_counter() - started
         assert len(list(maildir.rglob("*,U=*"))) == mails
-    return took
+    return took, _cpu_of_ended() - worked
 
 
 def download(dovecot: Dovecot, user: str) -> float:
@@ -147,6 +151,11 @@ def _with_mailbox(folder: Path, dovecot: Dovecot, user: str) -> Path:
     path = write_config(folder, [("sales", user)], dovecot)
     path.write_text(path.read_text().replace(f"imaps://localhost:{dovecot.imaps}", f"imap://127.0.0.1:{dovecot.imap}"))
     return path
+
+
+def _cpu_of_ended() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _cpu_here() -> float:
