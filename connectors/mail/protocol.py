@@ -12,6 +12,7 @@ answer again with each line, drops what it did not ask for, and leaves commands 
     timeout, cancelled, oddity close the connection: nobody knows any more which answer belongs to what
 
 A command may be silent for `quiet_seconds` and last `COMMAND_SECONDS_MAX`. Its answer is bounded as a whole.
+What comes is worked off in turns (`inflow`), so that no server keeps the loop busy; over TLS it comes through `tls`.
 After any failure the connection is of no use: each further command raises the first error again.
 Nothing is logged here: what passes is other people's mail, and passwords.
 """
@@ -28,6 +29,7 @@ from aioimaplib import AUTH, CONNECTED, LOGOUT, NONAUTH, SELECTED, Command, Comm
 
 from connectors.base import ConnectorError, Unavailable
 from connectors.mail.arguments import Argument, chunks
+from connectors.mail.inflow import Inflow
 from connectors.mail.refusals import of_farewell, of_greeting, throttling
 from connectors.mail.responses import LITERAL_BYTES_MAX, Garbled, Response, ResponseReader, shown
 from connectors.mail.tls import Tls
@@ -102,7 +104,9 @@ class ImapProtocol(IMAP4ClientProtocol):
         self.changed = asyncio.Event()
         self.was_deaf = False  # the last IDLE was told of mail only as it ended, after its whole time
         self.broken: ConnectorError | None = None
-        self._reader = ResponseReader(peer, literal_bytes_max)
+        self._literal_bytes_max = literal_bytes_max
+        reader = ResponseReader(peer, literal_bytes_max)
+        self._inflow = Inflow(loop, reader, self._handle_line, self.break_off)
         self._pending: _Pending | None = None
         self._turn = asyncio.Lock()
         self._heard_at = loop.time()
@@ -119,18 +123,16 @@ class ImapProtocol(IMAP4ClientProtocol):
         if self.broken is not None:
             return
         self._heard_at = self.loop.time()
-        try:
-            for response in self._reader.feed(d):
-                self._handle_line(response)
-            if self._must_be_silent and not self._reader.is_idle:
-                raise self._intrusion()
-        except ConnectorError as error:
-            self.break_off(error)
+        self._inflow.take(d, self.transport)
+        if self._must_be_silent and not self._inflow.is_empty:
+            self.break_off(self._intrusion())
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.broken is None:
+            self._inflow.finish()
         if self._bye:
             self.break_off(of_farewell(self.peer, self._bye))
         why = f": {exc}" if exc else ""
@@ -175,7 +177,7 @@ class ImapProtocol(IMAP4ClientProtocol):
         is_overflow = response.text[: len(_OVERFLOW)].upper() == _OVERFLOW
         if pending is not None and kind in pending.wanted and not is_overflow:
             pending.weight += response.size + RESPONSE_WEIGHT
-            if pending.weight > ANSWER_BYTES_MAX + self._reader.literal_bytes_max:
+            if pending.weight > ANSWER_BYTES_MAX + self._literal_bytes_max:
                 raise Garbled(f"{self.peer} answers {pending.command.name} without end; the connection was closed")
             pending.answer.responses.append(response)
         elif kind in _NEWS:
@@ -288,6 +290,9 @@ class ImapProtocol(IMAP4ClientProtocol):
         if self.broken is not None:
             raise self.broken
         assert self.transport is not None
+        if not self._inflow.is_empty:
+            self.break_off(self._intrusion())
+            raise self._intrusion()
         tls = Tls(self, context, host)
         below = self.transport
         try:
@@ -307,6 +312,7 @@ class ImapProtocol(IMAP4ClientProtocol):
         """Ends the connection now; what waits, and whoever asks later, gets the error. The first error stays."""
         if self.broken is None:
             self.broken = error
+        self._inflow.drop()
         futures: list[asyncio.Future[Any] | None] = [self.greeting]
         if self._pending is not None:
             futures += [self._pending.started, self._pending.done]

@@ -86,6 +86,19 @@ class Tls(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def pause_reading(self) -> None:
+        """Lets nothing more come for a while; what the last read brought comes all the same."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Goes on."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """What the transport below knows, and the TLS."""
         if name == "ssl_object":
