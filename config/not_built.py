@@ -11,6 +11,7 @@ from config.settings import Settings
 from config.telephony_settings import Telephony
 
 TELEPHONY_BUILT = frozenset({"asterisk", "generic", "mango", "megafon", "plivo", "sms_ru", "twilio", "uis", "zadarma"})
+NAMES_RECORDINGS = frozenset({"mango", "zadarma"})
 
 
 def not_built_yet(settings: Settings) -> list[str]:
@@ -24,6 +25,11 @@ def _used(settings: Settings) -> Iterator[tuple[str, str]]:
             "holidays" in settings.hours.model_fields_set and settings.hours.holidays != "",
             "hours.holidays",
             "leaving holidays out of answer times",
+        ),
+        (
+            "recordings_days" in settings.retention.model_fields_set,
+            "retention.recordings_days",
+            "deleting old recordings",
         ),
         (settings.retention.interactions is not None, "retention.interactions", "deleting old interactions"),
         (settings.login.oidc is not None, "login.oidc", "sign-in by an identity provider"),
@@ -51,5 +57,5 @@ def _of_telephony(source: Telephony) -> Iterator[tuple[str, str]]:
         yield "type", f"the provider {source.type!r}"
     if source.mode == "poll":
         yield "mode", "fetching the provider's report of calls"
-    if "recordings" in source.model_fields_set and source.recordings == "store":
-        yield "recordings", "storing recordings"
+    if "recordings" in source.model_fields_set and source.recordings == "store" and source.type in NAMES_RECORDINGS:
+        yield "recordings", f"asking {source.type} for the links of recordings, which it only names"

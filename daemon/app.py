@@ -6,7 +6,7 @@ The only place where objects meet. In order of starting; stopping goes the other
     the embedded database      or the pool of an external one, which may be away: then we wait for it, `/readyz` is 503
     parsers, the door, the journal, the HTTP server
     migrations, our sources and addresses, the leases of a daemon that was killed on the embedded database   `prepare`
-    the loops: sources, journal, numbering of the feed, search index, reminders, erasures,
+    the loops: sources, journal, numbering of the feed, search index, reminders, erasures, recordings,
         what was read
 
 A loop that fails says so and goes on; nothing that a mailbox or provider does ends the daemon.
@@ -25,7 +25,8 @@ from config.settings import Settings
 from config.telephony_settings import Telephony
 from connectors.base import Source
 from connectors.registry import RECEIVERS, SOURCES, mailbox_source, telephony_source
-from daemon import access, attention, erasing
+from connectors.web import Web
+from daemon import access, attention, erasing, recordings
 from daemon import journal as journals
 from daemon.intake.desk import Desk, SourceIntake
 from daemon.matching import local_rules
@@ -51,6 +52,7 @@ NUMBER_EACH_SECONDS = 0.25
 INDEX_EACH_SECONDS = 1.0
 REMIND_EACH_SECONDS = 2.0
 CLEAN_AGAIN_SECONDS = 3600.0
+RECORDINGS_EACH_SECONDS = 2.0
 INDEX_AT_ONCE = 200
 POOL_SIZE = 12
 STOP_SERVER_SECONDS = 5.0
@@ -215,6 +217,7 @@ class App:
         self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS, yields=self._yields))
         self._begin("erasures", self._clean())
         self._begin("readings", self.serving.readings.run())
+        self._begin("recordings", self._fetch_recordings())
         self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
 
     def _yields(self) -> bool:
@@ -223,6 +226,19 @@ class App:
 
     async def _work_off(self) -> None:
         await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)
+
+    async def _fetch_recordings(self) -> None:
+        async with Web() as web:
+            while True:
+                done = 0
+                try:
+                    done = await recordings.work(self.serving, web)
+                except StorageError as error:
+                    LOG.warning("recordings wait for the database", reason=str(error))
+                except Exception:
+                    LOG.exception("recordings could not be fetched; it is tried again")
+                if not done:
+                    await asyncio.sleep(RECORDINGS_EACH_SECONDS)
 
     async def _clean(self) -> None:
         """Finishes erasures: those of a daemon that was stopped in the middle, and new ones."""

@@ -21,7 +21,9 @@ def intake_settings(settings: Settings) -> IntakeSettings:
     sources: dict[str, SourceSettings] = {}
     own: set[Key | None] = set()
     for mailbox in settings.mailboxes:
-        sources[mailbox.name] = SourceSettings(mailbox.name, mailbox.responsible)
+        sources[mailbox.name] = SourceSettings(
+            mailbox.name, mailbox.responsible, is_private=mailbox.privacy == "private"
+        )
         own.update(email_key(address) for address in (mailbox.address, *mailbox.aliases))
     for phone in settings.telephony:
         lines = {phone_key(number, settings.default_region): user for number, user in phone.lines.items()}
@@ -34,6 +36,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
             review_answered=phone.review_answered,
             keep_internal=phone.internal_calls == "keep",
             keep_recordings=phone.recordings != "never",
+            store_recordings=phone.recordings == "store",
         )
         own.update(known)
     return IntakeSettings(

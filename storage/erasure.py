@@ -170,6 +170,11 @@ WHERE o.interaction_id = ANY($1::uuid[]) AND o.space = 'call:' || e.source AND o
 NO_INVITES = """
 DELETE FROM invite v WHERE v.mail_id = ANY($1::uuid[]) OR EXISTS (
     SELECT FROM origin o WHERE o.interaction_id = ANY($1::uuid[]) AND o.space = 'meeting' AND o.key = v.key)
+    OR EXISTS (SELECT FROM unnest($2::text[]) AS word WHERE position(word IN lower(v.said::text)) > 0)
+"""
+
+NO_RECORDINGS = """
+DELETE FROM recording WHERE interaction_id = ANY($1::uuid[])
 """
 
 NO_OUTGOING = """
@@ -244,7 +249,7 @@ async def wipe(db: Connection, held: Held, removes: bool, now: datetime) -> dict
         "attachments": _count(await db.execute(NO_ATTACHMENTS, ids)),
         "index": _count(await db.execute(NO_DOCUMENTS, ids)) + _count(await db.execute(NO_QUEUE, ids)),
         "call_events": _count(await db.execute(NO_EVENTS, ids)),
-        "invites": _count(await db.execute(NO_INVITES, ids)),
+        "invites": _count(await db.execute(NO_INVITES, ids, words)),
         "outgoing": _count(await db.execute(NO_OUTGOING, ids)),
         "feed": _count(await db.execute(NO_PAYLOADS, [*ids, *people])),
         "undo": _count(await db.execute(NO_IMAGES, words)),
@@ -253,6 +258,7 @@ async def wipe(db: Connection, held: Held, removes: bool, now: datetime) -> dict
         + _count(await db.execute(NO_CLIENT, people)),
     }
     await threads.forget_people(db, ids)
+    await db.execute(NO_RECORDINGS, ids)
     await db.execute(NO_DECISIONS, people, addresses)
     await db.execute(NO_OWNERS, people)
     await db.execute(NO_JOBS, people)

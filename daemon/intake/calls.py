@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from connectors.recordings import is_link
 from daemon import attention
 from daemon.intake.context import IntakeSettings, our_side
 from daemon.intake.ruling import ruled
@@ -28,7 +29,7 @@ from interactions.arrivals import CallChanged, SmsArrived, SmsStatusChanged
 from interactions.calls import Call, group_keys, joined, merge
 from interactions.records import Direction, Interaction, Key, Link, sane_time
 from interactions.sms import merge_status, segments
-from storage import addresses, calls, chains, feed, origins, records
+from storage import addresses, calls, chains, feed, origins, recordings, records
 from storage.database import Connection
 
 _FEED_OF = {"ringing": "call.ringing", "in_progress": "call.answered", "ended": "call.ended"}
@@ -69,6 +70,8 @@ async def admit_calls(
         elif not await records.update_call(db, decided, known, now):
             continue  # a person deleted it: nobody is told of what goes on with it
         await feed.add(db, _changes(decided, call, is_new))
+        if own.store_recordings and call.recordings:
+            await recordings.want(db, decided.id, [one for one in call.recordings if is_link(one)], source)
         is_missed = call.state == "ended" and call.result != "answered"
         if is_missed or decided.direction is Direction.OUTGOING:
             await _settle_missed(db, decided, known, now)

@@ -26,6 +26,8 @@ class SourceSettings:
     review_answered: bool = True
     keep_internal: bool = False
     keep_recordings: bool = True
+    store_recordings: bool = False
+    is_private: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ async def _write(
     decided, on_control = ruled(decided, settings, ours, now)
     changes = await placing.write(db, placement, threads, decided)
     await records.add_all(db, decided, known)
-    await newcomers.admit(db, decided, known, settings.auto_create, now)
+    if not settings.source(batch.source).is_private:  # contacts are for everybody
+        await newcomers.admit(db, decided, known, settings.auto_create, now)
     await meetings.admit(db, batch.source, mails, decided, settings, ours, now, placement.moved)
     flagged = await _flag(db, decided, placement)
     await attention.hold(db, on_control)

@@ -26,6 +26,15 @@ async def test_people_we_wrote_to_and_who_wrote_to_us_become_contacts(database: 
     assert {one["contact"]["name"] for one in shown} == {"Olga", "Иван Петров"}
 
 
+async def test_a_private_mailbox_makes_nobody_known(database: Database, tmp_path: Path) -> None:
+    private = CONFIG.replace('password = "x"', 'password = "x"\nprivacy = "private"\nmembers = ["anna@example.org"]')
+    api = await make_api(database, tmp_path, private + '\n[contacts]\nauto_create = "sent_and_received"\n')
+
+    await api.mails(raw_mail("1", "ivan@customer.example"))
+
+    assert (await api.get("/contacts")).json["items"] == []
+
+
 async def test_who_was_decided_to_be_nobody_stays_so_and_by_default_nobody_is_made(
     database: Database, tmp_path: Path
 ) -> None:
