@@ -16,7 +16,7 @@ import pytest
 import uvloop
 
 from daemon.worker import Bounds
-from daemon.workers import NoWorker, Workers, is_quick, may_be_brief
+from daemon.workers import NoWorker, Workers
 from interactions.mime import TooComplex, parse
 from tests.fakes.arrivals import raw_mail
 from tests.fakes.parsers import heavy
@@ -104,33 +104,6 @@ async def test_what_is_nearly_all_files_is_read_in_place() -> None:
 
     assert workers.pids == []
     await workers.stop()
-
-
-def test_a_hundred_thousand_parts_are_not_brief() -> None:
-    mixed = HEADER + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
-
-    assert may_be_brief(mixed + b"--b\r\n\r\nhi\r\n" * 10)
-    assert not may_be_brief(mixed + b"--b\r\n\r\n\r\n" * 100_000)
-
-
-@pytest.mark.parametrize(
-    ("raw", "quick"),
-    [
-        (HEADER + b"\r\nHello", True),
-        (HEADER + b"Content-Type: text/plain\r\n\r\n" + b"Hello\r\n" * 30_000, True),
-        (HEADER + HTML + PARAGRAPH * 500, True),
-        (HEADER + HTML + PARAGRAPH * 2000, False),
-        (HEADER + HTML.replace(b"html", b"HTML") + PARAGRAPH * 2000, False),
-        (HEADER + HTML + b"<b>" * 3500, False),
-        (HEADER + HTML + b"=3Cb>" * 3500, False),
-        (HEADER + b"Content-Transfer-Encoding: base64\r\n" + HTML + b"PGI+" * 8000, False),
-        (HEADER + b"\r\n" + b"Hello\r\n" * 40_000, False),
-        (HEADER + b"References: " + b"<a@b>\r\n " * 3000 + b"\r\n\r\nHello", False),
-        (HEADER + b"\r\n" + b"--q\r\n" * 300, False),
-    ],
-)
-def test_quick_is_what_has_little_of_everything(raw: bytes, quick: bool) -> None:
-    assert is_quick(raw) == quick
 
 
 async def test_a_run_of_small_mails_lets_others_have_a_turn(workers: Workers) -> None:
