@@ -50,13 +50,14 @@ async def of_chains(db: Connection, chain_ids: Iterable[UUID]) -> list[Any]:
     return await db.fetch(OF_CHAINS, sorted(chain_ids))
 
 
-# Those who may answer one of these mails: only by the people that SQL can compare; the rest is `threads.is_likely`.
+# Those who may answer one of these mails: only by the people that SQL can compare; the rest is `threads.is_likely`. A long
+# chain that no guess holds together is one strand, too long to be guessed.
 ANSWERS = """
 SELECT m.interaction_id, i.chain_id, new.id AS older_id
 FROM unnest($1::uuid[], $2::timestamptz[], $3::bytea[], $4::bytea[], $5::bytea[]) AS new (id, at, topic, sender, list)
 JOIN mail_thread m ON m.guess_key = new.topic AND m.occurred_at >= new.at AND m.occurred_at <= new.at + interval '45 days'
-JOIN interaction i ON i.id = m.interaction_id
-WHERE m.may_guess AND (m.list_key = new.list OR m.sender = new.sender OR new.sender = ANY(m.others))
+JOIN interaction i ON i.id = m.interaction_id JOIN chain c ON c.id = i.chain_id
+WHERE m.may_guess AND (c.is_loose OR c.size <= 1000) AND (m.list_key = new.list OR m.sender = new.sender OR new.sender = ANY(m.others))
 """
 
 

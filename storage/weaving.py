@@ -151,10 +151,12 @@ class _Look:
                 found.add(self.chain_of[owner])
             if mail.is_mass:
                 found |= {self.chain_of[one] for (ref, _), one in self.awaited.items() if ref == mail.ref}
-        answers = await threads.answers_to(db, self.mails)
-        for row in await threads.find(db, {one for one, _ in answers}) if answers else ():
+        answers: dict[UUID, list[UUID]] = {}
+        for answer, older in await threads.answers_to(db, self.mails):
+            answers.setdefault(answer, []).append(older)
+        for row in await threads.find(db, answers) if answers else ():
             facts = threads.facts_in(row)
-            if facts and any(is_likely(facts, new[older]) for one, older in answers if one == row["mail_id"]):
+            if facts and any(is_likely(facts, new[older]) for older in answers[row["mail_id"]]):
                 self._add_facts([row])
                 found.add(row["chain_id"])
         return found
