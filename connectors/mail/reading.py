@@ -146,9 +146,19 @@ class Reader:
         if portion.bytes_max == 0:
             return [Fetched(uid, sizes.get(uid), body=b"") for uid in portion.uids]
         with self._striking(portion.uids):
-            mails = await self._fetch_all(session, portion)
+            mails = await self._without_gone(session, await self._fetch_all(session, portion))
         self._strikes.clear(name, uidvalidity, portion.uids)
         return mails
+
+    async def _without_gone(self, session: ImapSession, mails: list[Fetched]) -> list[Fetched]:
+        """Leaves out what has no content because another session has expunged it: a server lists it until it may say so,
+        which it may not during FETCH (RFC 9051 §7.5.1)."""
+        empty = [one.uid for one in mails if not one.body]
+        if not empty:
+            return mails
+        await session.noop()
+        there = {one.uid for one in await session.sizes(empty)}
+        return [one for one in mails if one.body or one.uid in there]
 
     async def _fetch_heads(self, session: ImapSession, portion: Portion) -> list[Fetched]:
         """The headers in place of the mails. One that the server gives none of stays without."""

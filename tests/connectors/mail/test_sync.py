@@ -229,6 +229,25 @@ async def test_a_mail_that_went_away_in_the_meantime_is_finished() -> None:
     assert intake.checkpoints["INBOX"]["backfill_uid"] == 1
 
 
+async def test_a_mail_that_is_listed_and_gone_is_finished_too() -> None:
+    is_told = False
+
+    def noop(_: str) -> bytes:
+        nonlocal is_told
+        is_told = True
+        return b"* 2 EXPUNGE\r\n%T OK done\r\n"
+
+    def fetch(words: str) -> bytes:
+        if is_told or "BODY" not in words:
+            return mails(bodies(1, 3) if is_told else bodies(1, 2, 3))(words)
+        return b"* 2 FETCH (UID 2 RFC822.SIZE 21 BODY[] NIL)\r\n" + mails(bodies(1, 3))(words)
+
+    intake = await read(Box(bodies(1, 2, 3)).book(FETCH=fetch, NOOP=noop))
+
+    assert sorted(intake.uids()) == [1, 3]
+    assert intake.checkpoints["INBOX"]["backfill_uid"] == 1
+
+
 async def test_a_mail_that_breaks_the_connection_does_not_hold_up_the_others() -> None:
     def fetch(words: str) -> bytes:
         return CLOSE if "BODY" in words and _is_in(2, words.split(maxsplit=1)[0]) else mails(bodies(1, 2, 3))(words)
