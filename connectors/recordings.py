@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from config.telephony_settings import Telephony
 
 TWILIO = "api.twilio.com"
+LINK_BYTES_MAX = 2500  # what an index of the database bears
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,15 @@ class Wanted:
 
 
 def is_link(recording: str) -> bool:
-    """Whether it is a link, and no name."""
-    return recording.startswith(("https://", "http://"))
+    """Whether it is a link that can be kept, and no name."""
+    try:
+        return bool(urlsplit(recording).hostname) and _is_of_web(recording)
+    except ValueError:  # for example of a bracket that is never closed
+        return False
+
+
+def _is_of_web(recording: str) -> bool:
+    return recording.startswith(("https://", "http://")) and len(recording.encode("utf-8", "replace")) <= LINK_BYTES_MAX
 
 
 def wanted(table: Telephony, link: str) -> Wanted:

@@ -8,7 +8,6 @@ How it fails: what cannot be reached, times out or breaks off is Unavailable, wi
 """
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -91,11 +90,12 @@ class Web:
         """Gets what strangers name: a whole answer of one of these types, from public addresses, from `networks`, or from
         hosts that are `trusted` because somebody typed them. A few redirects are followed, each looked at likewise; the
         login goes to the first host only. Raises Unavailable."""
-        first = urlsplit(url).hostname
+        first = ""
         try:
             async with asyncio.timeout(seconds), self._guarded(networks, trusted) as session:
                 for _ in range(REDIRECTS_MAX):
                     where = _checked(url, networks, trusted)
+                    first = first or where
                     auth = aiohttp.BasicAuth(*login) if login and where == first else None
                     async with session.get(url, auth=auth, allow_redirects=False) as answer:
                         if answer.status in (301, 302, 303, 307, 308) and "location" in answer.headers:
@@ -166,15 +166,17 @@ def _is_allowed(address: str, networks: Networks) -> bool:
 
 
 def _checked(url: str, networks: Networks, trusted: Collection[str]) -> str:
-    """The host of an address, which is one of the web and, where it is a number, may be asked. Raises ValueError."""
+    """Scheme, host and port of an address, which is one of the web and, where it is a number, may be asked. Raises
+    ValueError and OSError. A number is never looked up, so it has to be caught here: in its usual form only, and in no
+    letters that the client takes for digits and dots."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+    host = parts.hostname
+    if parts.scheme not in ("http", "https") or not host or parts.username or parts.password or not host.isascii():
         raise ValueError("this is no plain address of the web")
-    with contextlib.suppress(ValueError):
-        ip_address(parts.hostname)
-        if parts.hostname not in trusted and not _is_allowed(parts.hostname, networks):
-            raise OSError("this is a private address; `networks` of the source can allow it")
-    return parts.hostname
+    is_number = ":" in host or host.replace(".", "").isdigit()
+    if is_number and host not in trusted and not _is_allowed(host, networks):
+        raise OSError("this is a private address; `networks` of the source can allow it")
+    return f"{parts.scheme}://{host}:{parts.port}"
 
 
 async def _whole(answer: aiohttp.ClientResponse, url: str, bytes_max: int, types: tuple[str, ...]) -> WebAnswer:

@@ -79,6 +79,8 @@ async def _store(serving: Serving, one: Due, answer: WebAnswer) -> None:
         stored = await serving.blobs.keep(db, [answer.body])
 
     async def write(db: Connection) -> None:
+        if not await recordings.hold(db, one):
+            return
         await blobs.add_all(db, stored)
         name = f"recording-{datetime.now(UTC):%Y%m%d-%H%M%S}{ending}"
         added = await attachments.add(db, one.interaction_id, name, kind, answer.body, FILES_MAX)

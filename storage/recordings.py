@@ -19,6 +19,10 @@ WHERE (interaction_id, link) IN (
 RETURNING interaction_id, link, source, attempts
 """
 
+HOLD = """
+SELECT 1 FROM recording WHERE interaction_id = $1 AND link = $2 AND done_at IS NULL FOR UPDATE
+"""
+
 CLOSE = """
 UPDATE recording SET done_at = now(), error = $3 WHERE interaction_id = $1 AND link = $2
 """
@@ -46,6 +50,11 @@ async def want(db: Connection, interaction_id: UUID, links: Collection[str], sou
 async def take(db: Connection, limit: int, seconds: float) -> list[Due]:
     """Some that are due; nobody else takes them for so many seconds."""
     return [Due(*row) for row in await db.fetch(TAKE, limit, seconds)]
+
+
+async def hold(db: Connection, one: Due) -> bool:
+    """Whether it is still wanted: nobody else has brought it, and its call was not erased. Held to the end."""
+    return await db.fetchval(HOLD, one.interaction_id, one.link) is not None
 
 
 async def close(db: Connection, one: Due, error: str | None = None) -> None:

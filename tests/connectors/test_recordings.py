@@ -33,3 +33,15 @@ def test_a_name_is_no_link() -> None:
     assert [is_link(one) for one in ("https://x.example/1", "http://x.example/1", "RE123", "file:///etc/passwd")] == [
         True, True, False, False,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        pytest.param("http://[x", id="that cannot be read"),
+        pytest.param("https:///1.mp3", id="without a host"),
+        pytest.param("https://x.example/" + "a" * 3000, id="too long for an index"),
+    ],
+)
+def test_a_link_that_cannot_be_kept_or_followed_is_none(link: str) -> None:
+    assert not is_link(link)

@@ -112,3 +112,26 @@ async def test_a_closed_client_opens_anew(server: Server) -> None:
     await web.close()
 
     assert [body for _, body in server.requests] == [b"1", b"2"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("127.0.0.1", id="usual"),
+        pytest.param("127.1", id="short"),
+        pytest.param("2130706433", id="one number"),
+        pytest.param("127.0.0.1.", id="with a dot behind"),
+        pytest.param("\uff11\uff12\uff17.0.0.1", id="wide digits"),
+        pytest.param("127\u30020\u30020\u30021", id="dots of another script"),
+        pytest.param("[::ffff:127.0.0.1]", id="within IPv6"),
+        pytest.param("localhost", id="a name"),
+    ],
+)
+async def test_a_private_address_is_not_asked_in_whatever_way_it_is_written(server: Server, host: str) -> None:
+    url = server.url.replace("127.0.0.1", host)
+
+    async with Web() as web:
+        with pytest.raises(Unavailable):
+            await web.get(f"{url}/1.mp3", bytes_max=1000, types=("audio/",), seconds=5.0)
+
+    assert server.requests == []

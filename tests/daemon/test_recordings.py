@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from connectors.web import Web
+from connectors.web import Web, WebAnswer
 from daemon import recordings
+from storage import recordings as stored
 from storage.database import Database
 from tests.fakes.api import CONFIG, Api, make_api
 
@@ -55,7 +56,7 @@ async def call_with(api: Api, link: str) -> str:
     await api.work_off()
     [one] = (await api.get("/interactions?type=phone_call")).json["items"]
     async with api.serving.database.connection() as db:
-        await recordings.recordings.want(db, one["id"], [link], "main")
+        await stored.want(db, one["id"], [link], "main")
     return str(one["id"])
 
 
@@ -88,6 +89,7 @@ async def test_a_recording_is_kept_once_with_its_call(database: Database, tmp_pa
     ("config", "path", "words"),
     [
         pytest.param(CONFIG, "/sound", "private address", id="a private address"),
+        pytest.param(ALLOWED, "/around?to=http://10.1/x", "failed", id="a way around to half a number"),
         pytest.param(ALLOWED, "/page", "not what was asked for", id="a page"),
         pytest.param(ALLOWED, "/missing", "answered with 404", id="nothing"),
         pytest.param(ALLOWED, "/around?to=http://10.0.0.1/x", "private address", id="a way around to a private one"),
@@ -125,3 +127,17 @@ async def test_it_is_given_up_in_the_end_and_where_it_is_not_wanted_not_tried(
     async with database.connection() as db:
         assert await db.fetchval("SELECT done_at IS NOT NULL AND error LIKE 'given up%' FROM recording")
         assert await db.fetchval("SELECT attempts FROM recording") == len(recordings.PAUSES) + 1
+
+
+async def test_one_that_somebody_else_brought_or_whose_call_was_erased_is_not_kept(
+    database: Database, tmp_path: Path, provider: str
+) -> None:
+    api = await make_api(database, tmp_path, ALLOWED)
+    call = await call_with(api, f"{provider}/sound")
+    async with database.connection() as db:
+        [due] = await stored.take(db, 1, 0)
+        await db.execute("DELETE FROM recording")
+
+    await recordings._store(api.serving, due, WebAnswer(200, {"content-type": "audio/mpeg"}, SOUND))
+
+    assert await files(api, call) == []
