@@ -2,7 +2,7 @@
 
 A loop hands over up to eight megabytes before it looks at anything else, and a megabyte of short lines is a quarter of a
 second of work. So after `TURN_COST` of it the transport is paused, others have their turn, and then it goes on: a response
-costs one, and so do `BYTES_PER_COST` bytes. What came meanwhile waits, never more than a transport reads at once.
+costs one, and so do `BYTES_PER_COST` bytes that have to be looked at. What came meanwhile waits, never more than a transport reads at once.
 """
 
 import asyncio
@@ -74,7 +74,8 @@ class Inflow:
                     if not self._waiting:
                         return not is_bounded or self._left > 0
                     data = self._waiting.popleft()
-                    self._left -= len(data) // BYTES_PER_COST
+                    if not self._reader.is_in_literal:
+                        self._left -= len(data) // BYTES_PER_COST
                     self._reading = self._reader.feed(data)
                 for response in self._reading:
                     self._handle(response)

@@ -102,6 +102,11 @@ class ResponseReader:
         """Whether nothing is half read."""
         return not self._buffer and not self._pieces and self._literal_missing is None and self._numbers is None
 
+    @property
+    def is_in_literal(self) -> bool:
+        """Whether the next bytes only have to be kept."""
+        return self._literal_missing is not None
+
     def feed(self, chunk: bytes) -> Iterator[Response]:
         """Takes a chunk and yields what it completes. To be iterated to its end before the next chunk."""
         if self._broken:
