@@ -84,12 +84,20 @@ class Words:
     ids: frozenset[str]
 
     def stand_in(self, text: str) -> bool:
-        """Whether any of them is in a text, in whatever case or spelling."""
+        """Whether any of them is in a text, in whatever case or spelling, and is not a piece of another one."""
         plain = text.casefold()
-        if any(word in plain for word in self.emails) or any(word in text for word in self.ids):
+        if any(_is_whole(word, plain) for word in self.emails) or any(_is_whole(word, text) for word in self.ids):
             return True
         digits = re.sub(r"(?<=\d)[\s().\-]+(?=\d)", "", plain) if self.numbers else ""
         return any(number in digits for number in self.numbers)
+
+
+def _is_whole(word: str, text: str) -> bool:
+    """Whether a word stands in a text by itself: what is posted for ivan@x.example names no an@x.example."""
+    if word not in text:
+        return False
+    before = r"(?:(?<![\w.+-])|(?<=\\[nrt]))" if "@" in word else r"(?:(?<![^\W_])|(?<=\\[nrt]))"
+    return re.search(rf"{before}{re.escape(word)}(?![^\W_])", text) is not None
 
 
 def words_of(held: erasure.Held) -> Words:

@@ -262,6 +262,13 @@ async def test_the_disk_holds_no_byte_of_it_after_the_clean_up(tmp_path: Path) -
         ("OLGA@Shop.example", True),
         ("79161234568 olga@shop.example.org.x", True),
         ("a number 9161234560", False),
+        ("to=volga@shop.example", False),  # somebody else
+        ("to=v.olga@shop.example", False),
+        (r"text: hello\nolga@shop.example", True),
+        ("<olga@shop.example>", True),
+        ("id=recall-4711", False),
+        ("id=call-47110", False),
+        ("file=/records/rec_call-4711.mp3", True),
         ("", False),
     ],
 )
