@@ -15,7 +15,7 @@ from daemon.api.problems import Problem
 from daemon.api.shapes import etag, interaction_json
 from daemon.auth import serving_of, viewer_of
 from daemon.features import shown_kinds
-from daemon.intake.desk import Gone
+from daemon.intake.desk import Gone, Unwanted
 from interactions.mime import TooComplex
 from interactions.records import Kind
 from storage import lists
@@ -48,6 +48,8 @@ async def bring_mail(request: Request) -> Response:
         found_id, is_new = await serving.desk.bring(raw, viewer.user_id)
     except TooComplex as reason:
         raise Problem("invalid", f"This mail can't be read: {reason}.", errors=[("", str(reason))]) from None
+    except Unwanted:
+        raise Problem("invalid", "Mail with one of its addresses is never stored here (mail.never_log).") from None
     except Gone:
         raise Problem("gone", "This mail was erased with the data of a person, and stays out.") from None
     async with serving.database.connection() as db:

@@ -14,7 +14,7 @@ from uuid import UUID
 from interactions.arrivals import head_digest
 from interactions.bodies import excerpt
 from interactions.mime import ParsedMail, TooComplex
-from storage import blobs, completions, feed, leases, search
+from storage import blobs, completions, erasure, feed, leases, search
 from storage.database import Connection, Database
 from storage.incoming import Incoming
 
@@ -74,6 +74,7 @@ async def _take(parse: Parse, database: Database, lease: leases.Lease, which: UU
             return False
         await blobs.add_all(db, [stored])
         await completions.put(db, which, _whole(mail, stored.sha256, kept[1]))
+        await erasure.drop_files(db, [kept[0]])  # the beginning; else nothing would name it any more
         await search.index_these(db, [which])
         await feed.add(db, [feed.Change("interaction.updated", which)])
         return True

@@ -51,6 +51,10 @@ class Gone(Exception):
     """The mail was erased with a person, and stays out."""
 
 
+class Unwanted(Exception):
+    """The mail names somebody of `never_log`."""
+
+
 class Desk:
     """Admits batches. One for a daemon; `settings` may be replaced while it runs."""
 
@@ -126,7 +130,9 @@ class Desk:
 
     async def bring(self, raw: bytes, by: UUID | None) -> tuple[UUID, bool]:
         """Admits a mail that a person brings: its interaction, and whether it is new. Raises TooComplex for one that can't
-        be read, and Gone for one that was erased."""
+        be read, Gone for one that was erased, and Unwanted for one that is never stored."""
+        if self.settings.never_log.names(raw):
+            raise Unwanted
         now = self._clock()
         arrival = MailArrived("", Location("", 0, 0), raw, size=len(raw))
         hashes = await _hashes_of([arrival])

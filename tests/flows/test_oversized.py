@@ -116,6 +116,7 @@ async def test_a_large_mail_comes_in_part_and_later_whole_and_stays_itself(
 
     assert await rows(dsn, STATE) == [(False, True, version + 1)]
     assert parse(await desks.raw(which)).attachments[1].size == 256 * 4096
+    assert await rows(dsn, "SELECT count(*) FROM blob") == [(1,)]  # of the beginning nothing is left that no mail names
     assert await rows(dsn, "SELECT n, name, size FROM attachment ORDER BY n") == [
         (0, "first.bin", 256 * 4096),
         (1, "second.bin", 256 * 4096),

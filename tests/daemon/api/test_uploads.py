@@ -1,10 +1,12 @@
 """A mail from a file is read, matched and threaded as one that arrived; what can't be is refused, and nothing comes twice."""
 
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from interactions.never_log import NeverLog
 from storage.database import Database
 from tests.fakes.api import CONFIG, Api, add_contact, make_api
 from tests.fakes.arrivals import raw_mail
@@ -65,6 +67,13 @@ async def test_what_was_deleted_or_erased_does_not_come_back_by_a_file(api: Api)
     codes = [(await bring(api, raw)).json["code"] for raw in (raw_mail("1"), raw_mail("2"))]
 
     assert codes == ["gone", "gone"]
+
+
+async def test_what_is_never_stored_is_not_stored_from_a_file_either(api: Api) -> None:
+    api.serving.desk.settings = replace(api.serving.desk.settings, never_log=NeverLog(("customer.example",)))
+
+    assert (await bring(api, raw_mail("1"))).json["code"] == "invalid"
+    assert (await api.get("/interactions")).json["items"] == []
 
 
 async def test_with_e_mail_switched_off_none_is_taken(database: Database, tmp_path: Path) -> None:
