@@ -4,9 +4,10 @@ A node is a mail that is placed now, new or of a loose chain, or a stored chain 
 their times, and of each its relations, strongest first; where people took something apart, the order decides.
 """
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from interactions.records import Link
@@ -293,10 +294,15 @@ class Weaving:
         return False
 
     def _nearest(self, mail: Threadable, others: Sequence[Threadable]) -> Threadable | None:
+        """The nearest older mail that a mail is likely to answer, among those of its topic in the order of their times."""
         stored = self.known.likely.get(mail.interaction_id)
-        likely = [one for one in others if is_likely(mail, one)]
-        if stored is not None and (held := self.facts(stored)) is not None:
-            likely.append(held)
+        likely = [held] if stored is not None and (held := self.facts(stored)) is not None else []
+        for at in reversed(range(bisect_left(others, mail.place, key=lambda one: one.place))):
+            if mail.occurred_at - others[at].occurred_at > timedelta(days=mail.guess_days):
+                break
+            if is_likely(mail, others[at]):
+                likely.append(others[at])
+                break
         return max(likely, key=lambda one: one.place, default=None)
 
 
