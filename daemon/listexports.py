@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from daemon.sheets import csv_of, plain
 from interactions.access import Access
-from interactions.views import InteractionView
+from interactions.views import InteractionView, ParticipantView
 from interactions.workbooks import write_workbook
 from storage import lists
 from storage.database import Connection
@@ -60,7 +60,7 @@ def row_of(one: InteractionView, public_url: str, guard: Callable[[str], str]) -
         one.direction or "",
         guard(one.topic),
         guard(party.display_name) if party else "",
-        party.key or guard(party.address) if party else "",
+        _address(party, guard) if party else "",
         guard(contact.name) if contact else "",
         guard(partner.name) if partner else "",
         guard(one.responsible.name) if one.responsible else "",
@@ -81,3 +81,9 @@ def row_of(one: InteractionView, public_url: str, guard: Callable[[str], str]) -
         str(one.id),
         f"{public_url}/interactions/{one.id}",
     ]
+
+
+def _address(party: ParticipantView, guard: Callable[[str], str]) -> str:
+    """A number begins with "+" and is no formula; an e-mail address may be one."""
+    is_number = party.address_kind == "phone" and party.key is not None
+    return str(party.key) if is_number else guard(party.key or party.address)

@@ -26,7 +26,7 @@ from storage.database import Connection, Database
 TABLES = (
     "contact", "address", "address_owner", "employment", "remembered_match", "participant", "interaction", "body",
     "attachment", "search_index", "search_queue", "call_event", "inbound", "quarantine", "feed", "undo", "idempotency",
-    "outbox", "recording", "invite", "blob", "subject", "subject_participant",
+    "outbox", "recording", "invite", "mail_thread", "blob", "subject", "subject_participant",
 )  # fmt: skip
 TABLE_SECONDS = 3600.0
 PIECE_BYTES = 1 << 20
