@@ -251,7 +251,7 @@ async def wipe(db: Connection, held: Held, removes: bool, now: datetime) -> dict
         "call_events": _count(await db.execute(NO_EVENTS, ids)),
         "invites": _count(await db.execute(NO_INVITES, ids, words)),
         "outgoing": _count(await db.execute(NO_OUTGOING, ids)),
-        "feed": _count(await db.execute(NO_PAYLOADS, [*ids, *people])),
+        "feed": _count(await db.execute(NO_PAYLOADS, [*ids, *people, *addresses])),
         "undo": _count(await db.execute(NO_IMAGES, words)),
         "answers": _count(await db.execute(NO_ANSWERS, list(map(str, ids)), words)),
         "subjects": _count(await db.execute(BLANK_IN_SUBJECTS, people, addresses))

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from storage import erasure
+from storage import erasure, feed
+from storage.audit import Actor, acting
 from storage.database import Connection, Database
 from tests.fakes.rows import START, contact, ids, interaction, own, user, write
 
@@ -51,3 +52,20 @@ async def test_who_was_merged_into_a_person_goes_with_it(database: Database) -> 
         names = {row["name"] for row in await db.fetch("SELECT name FROM contact")}
     assert counts["contacts"] == 2
     assert names == {erasure.BLANK_NAME}
+
+
+async def test_of_an_address_that_somebody_gave_to_a_person_no_feed_and_no_audit_keeps_the_words(
+    database: Database,
+) -> None:
+    async with database.connection() as db:
+        olga = await contact(db, "Olga", "olga@x.example")
+        held = await held_of(db, olga)
+        [address] = held.addresses
+        with acting(Actor("program", "test")):
+            await feed.add(db, [feed.Change("address.relinked", address, {"kind": "email", "key": "olga@x.example"})])
+
+        await erasure.wipe(db, held, False, START)
+
+        kept = await db.fetch("SELECT data::text FROM feed UNION ALL SELECT detail::text FROM audit")
+    assert len(kept) > 1
+    assert not any("olga@x.example" in row[0] for row in kept)
