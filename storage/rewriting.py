@@ -6,8 +6,8 @@ hold common values, are made anew; and the log is moved on until every segment t
 
 It takes time and locks: a table can't be read while it is written, about a minute for each 5 GB.
 
-How it fails. What a role on an external server may not do is left out and named in the answer; the rest is done. Broken
-off, it begins again.
+How it fails. What a role on an external server may not do is left out and named in the answer; the rest is done. A table that
+somebody reads for long, such as a backup, is not waited for: StorageError. Broken off, it begins again.
 
 Limits: standbys, archives of the log and backups of an external server are the business of whoever runs it. Freed blocks
 of the file system are not overwritten.
@@ -22,6 +22,7 @@ from pathlib import Path
 import asyncpg
 
 from storage.database import Connection, Database
+from storage.errors import StorageError
 
 TABLES = (
     "contact", "address", "address_owner", "employment", "remembered_match", "participant", "interaction", "body",
@@ -29,6 +30,7 @@ TABLES = (
     "outbox", "recording", "invite", "mail_thread", "blob", "subject", "subject_participant",
 )  # fmt: skip
 TABLE_SECONDS = 3600.0
+FREE_MILLISECONDS = 3000
 PIECE_BYTES = 1 << 20
 
 RANGES = """
@@ -66,6 +68,7 @@ async def clean(database: Database, packs: Path | None, progress: Callable[[str]
         left = await _overwrite(db, packs)
         for table in TABLES:
             tell(table)
+            await _need_free(db, table)
             await db.execute(f"VACUUM (FULL, ANALYZE) {table}", timeout=TABLE_SECONDS)  # our own names
         for step, work in (("statistics", _renew_statistics), ("log", _turn_log)):
             tell(step)
@@ -74,6 +77,18 @@ async def clean(database: Database, packs: Path | None, progress: Callable[[str]
             except asyncpg.InsufficientPrivilegeError as error:
                 left.append(f"{step}: {error}; whoever administers the server can do it")
     return left
+
+
+async def _need_free(db: Connection, table: str) -> None:
+    """Whoever waits for a table to himself makes all others wait behind him: so nobody waits here for a long backup."""
+    try:
+        async with db.transaction():
+            await db.execute(f"SET LOCAL lock_timeout = {FREE_MILLISECONDS}")
+            await db.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+    except asyncpg.LockNotAvailableError:
+        raise StorageError(
+            f"The data is erased; it is cleaned from the disk once nobody reads the table {table} for long, as a backup does."
+        ) from None
 
 
 async def _renew_statistics(db: Connection) -> None:

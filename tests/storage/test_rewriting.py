@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from storage import rewriting
 from storage.database import Database
+from storage.errors import StorageError
 
 
 async def test_a_range_of_a_pack_is_overwritten_and_the_rest_of_it_stays(database: Database, tmp_path: Path) -> None:
@@ -29,3 +32,16 @@ async def test_a_pack_of_another_daemon_is_named_and_waits(database: Database) -
     async with database.connection() as db:
         assert await db.fetchval("SELECT count(*) FROM erased_range") == 1
     assert "another daemon" in left[0]
+
+
+async def test_a_table_that_a_backup_reads_is_not_waited_for(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rewriting, "FREE_MILLISECONDS", 50)
+    async with database.connection() as backup, backup.transaction():
+        await backup.execute("LOCK TABLE address IN ACCESS SHARE MODE")
+
+        with pytest.raises(StorageError, match="address"):
+            await rewriting.clean(database, tmp_path)
+
+    assert await rewriting.clean(database, tmp_path) == []
