@@ -60,7 +60,12 @@ SELECT pg_switch_wal() FROM pg_logical_emit_message(false, 'ringmail', '')
 """
 
 
-async def clean(database: Database, packs: Path | None, progress: Callable[[str], None] | None = None) -> list[str]:
+async def clean(
+    database: Database,
+    packs: Path | None,
+    progress: Callable[[str], None] | None = None,
+    free_milliseconds: int = FREE_MILLISECONDS,
+) -> list[str]:
     """Does all of it; returns what could not be done, a sentence each. `progress` hears of each step."""
     tell = progress or (lambda _: None)
     tell("files")
@@ -68,7 +73,7 @@ async def clean(database: Database, packs: Path | None, progress: Callable[[str]
         left = await _overwrite(db, packs)
         for table in TABLES:
             tell(table)
-            await _need_free(db, table)
+            await _need_free(db, table, free_milliseconds)
             await db.execute(f"VACUUM (FULL, ANALYZE) {table}", timeout=TABLE_SECONDS)  # our own names
         for step, work in (("statistics", _renew_statistics), ("log", _turn_log)):
             tell(step)
@@ -79,11 +84,11 @@ async def clean(database: Database, packs: Path | None, progress: Callable[[str]
     return left
 
 
-async def _need_free(db: Connection, table: str) -> None:
+async def _need_free(db: Connection, table: str, milliseconds: int) -> None:
     """Whoever waits for a table to himself makes all others wait behind him: so nobody waits here for a long backup."""
     try:
         async with db.transaction():
-            await db.execute(f"SET LOCAL lock_timeout = {FREE_MILLISECONDS}")
+            await db.execute(f"SET LOCAL lock_timeout = {milliseconds}")
             await db.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
     except asyncpg.LockNotAvailableError:
         raise StorageError(

@@ -34,14 +34,11 @@ async def test_a_pack_of_another_daemon_is_named_and_waits(database: Database) -
     assert "another daemon" in left[0]
 
 
-async def test_a_table_that_a_backup_reads_is_not_waited_for(
-    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rewriting, "FREE_MILLISECONDS", 50)
+async def test_a_table_that_a_backup_reads_is_not_waited_for(database: Database, tmp_path: Path) -> None:
     async with database.connection() as backup, backup.transaction():
         await backup.execute("LOCK TABLE address IN ACCESS SHARE MODE")
 
         with pytest.raises(StorageError, match="address"):
-            await rewriting.clean(database, tmp_path)
+            await rewriting.clean(database, tmp_path, free_milliseconds=50)
 
     assert await rewriting.clean(database, tmp_path) == []
