@@ -101,7 +101,7 @@ class App:
             opened.push_async_callback(self._workers.stop)
             await self._workers.start()
             blobs = blobs_of(settings)
-            await asyncio.to_thread(erasing.hash_key, settings)  # before a command beside us makes one
+            await asyncio.to_thread(erasing.hash_keys, settings)  # before a command beside us makes one
             desk = Desk(self._database, blobs, intake_settings(settings), self._workers.parse)
             journal = journals.Journal(self._database)
             public_url = self._public_url(settings)

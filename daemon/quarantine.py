@@ -24,7 +24,7 @@ Outcome = Literal["read", "queued", "kept"]
 
 
 async def retry(database: Database, blobs: Blobs, desk: Desk, entry_id: UUID) -> Outcome:
-    """`read`: it is an interaction now. `queued`: an event that the journal works off. `kept`: it can't be read still.
+    """`read`: it is an interaction now, or left out by a rule or an erasure. `queued`: an event that the journal works off. `kept`: it can't be read still.
     Raises NotFound for what is not waiting there."""
     async with database.connection() as db:
         found = await quarantine.find(db, entry_id)
@@ -56,6 +56,8 @@ async def retry(database: Database, blobs: Blobs, desk: Desk, entry_id: UUID) ->
         if source_id is None:
             raise NotFound(f"there is no source {held.source!r} any more")
         await quarantine.resolve(db, entry_id)
+        if await desk.is_left_out(db, parsed):
+            return "read"
         await mail.admit(db, mail.MailBatch(held.source, source_id, [parsed]), desk.settings, now)
         return "read"
 

@@ -6,6 +6,7 @@ unless the source's `networks` name them (`connectors.web`), and so is what is n
 RECORDING_BYTES_MAX.
 """
 
+import asyncio
 import mimetypes
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,8 +36,7 @@ async def work(serving: Serving, web: Web) -> int:
     """Fetches some that are due; how many were looked at."""
     async with serving.database.connection() as db:
         some = await recordings.take(db, AT_ONCE, FETCH_SECONDS * 2)
-    for one in some:
-        await _fetch(serving, web, one)
+    await asyncio.gather(*(_fetch(serving, web, one) for one in some))
     return len(some)
 
 

@@ -6,7 +6,7 @@ from config.program_settings import Rule as RuleTable
 from config.settings import Settings
 from connectors.base import Receiver
 from connectors.registry import receiver_for
-from daemon.erasing import known_key
+from daemon.erasing import known_keys
 from daemon.intake.context import IntakeSettings, SourceSettings
 from interactions.addresses import email_key
 from interactions.never_log import NeverLog
@@ -52,7 +52,7 @@ def intake_settings(settings: Settings) -> IntakeSettings:
         signing_key=signing_key(settings.login.secret_key.reveal() if settings.login.secret_key else ""),
         review_flags=settings.features.review_flags,
         auto_create=settings.contacts.auto_create,
-        erasure_key=known_key(settings),
+        erasure_keys=known_keys(settings),
     )
 
 

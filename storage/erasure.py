@@ -72,6 +72,7 @@ WHERE document @@ phraseto_tsquery('russian', $1) AND interaction_id <> ALL($2::
 class Held:
     """What there is of a person. `external_ids` are what sources call its calls and messages."""
 
+    contact_id: UUID
     contact_ids: Sequence[UUID]
     name: str
     addresses: Mapping[UUID, Key]
@@ -99,6 +100,7 @@ async def hold(db: Connection, contact_id: UUID) -> Held:
     held = await db.fetch(HOLD_INTERACTIONS, ids)
     shared = {row["id"] for row in await db.fetch(SHARED, ids, contact_ids, list(addresses))}
     return Held(
+        contact_id=contact_id,
         contact_ids=contact_ids,
         name=await db.fetchval(NAME, contact_id),
         addresses=addresses,

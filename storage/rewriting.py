@@ -16,7 +16,6 @@ of the file system are not overwritten.
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -47,6 +46,14 @@ DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
 WHERE c.oid = s.starelid AND c.relnamespace = 'public'::regnamespace AND c.reltuples <= 0
 """
 
+TAKE_TURN = """
+SELECT pg_try_advisory_lock(hashtext('ringmail: cleaning'))
+"""
+
+END_TURN = """
+SELECT pg_advisory_unlock(hashtext('ringmail: cleaning'))
+"""
+
 SEGMENTS = """
 SELECT count(*) FROM pg_ls_waldir()
 """
@@ -62,26 +69,34 @@ SELECT pg_switch_wal() FROM pg_logical_emit_message(false, 'ringmail', '')
 
 async def clean(
     database: Database,
-    packs: Path | None,
     progress: Callable[[str], None] | None = None,
     free_milliseconds: int = FREE_MILLISECONDS,
 ) -> list[str]:
-    """Does all of it; returns what could not be done, a sentence each. `progress` hears of each step."""
+    """Rewrites tables, statistics and log; returns what could not be done, a sentence each. `progress` hears of each step.
+    Where another daemon is at it already, nothing is done here."""
     tell = progress or (lambda _: None)
-    tell("files")
+    left: list[str] = []
     async with database.connection() as db:
-        left = await _overwrite(db, packs)
-        for table in TABLES:
-            tell(table)
-            await _need_free(db, table, free_milliseconds)
-            await db.execute(f"VACUUM (FULL, ANALYZE) {table}", timeout=TABLE_SECONDS)  # our own names
-        for step, work in (("statistics", _renew_statistics), ("log", _turn_log)):
-            tell(step)
-            try:
-                await work(db)
-            except asyncpg.InsufficientPrivilegeError as error:
-                left.append(f"{step}: {error}; whoever administers the server can do it")
+        if not await db.fetchval(TAKE_TURN):
+            raise StorageError("The data is erased; another daemon is cleaning it from the disk just now.")
+        try:
+            await _clean(db, tell, left, free_milliseconds)
+        finally:
+            await db.fetchval(END_TURN)
     return left
+
+
+async def _clean(db: Connection, tell: Callable[[str], None], left: list[str], free_milliseconds: int) -> None:
+    for table in TABLES:
+        tell(table)
+        await _need_free(db, table, free_milliseconds)
+        await db.execute(f"VACUUM (FULL, ANALYZE) {table}", timeout=TABLE_SECONDS)  # our own names
+    for step, work in (("statistics", _renew_statistics), ("log", _turn_log)):
+        tell(step)
+        try:
+            await work(db)
+        except asyncpg.InsufficientPrivilegeError as error:
+            left.append(f"{step}: {error}; whoever administers the server can do it")
 
 
 async def _need_free(db: Connection, table: str, milliseconds: int) -> None:
@@ -116,16 +131,17 @@ async def _turn_log(db: Connection) -> None:
         await db.execute(RELOAD)
 
 
-async def _overwrite(db: Connection, packs: Path | None) -> list[str]:
-    """Overwrites the ranges of packs that are noted."""
+async def overwrite(database: Database, packs: Path | None) -> list[str]:
+    """Overwrites the ranges of packs that are noted; what lies elsewhere is named, and waits."""
     left = []
-    for row in await db.fetch(RANGES):
-        if packs is None:
-            left.append(f"the pack {row['pack']} lies in the data folder of another daemon")
-            continue
-        with suppress(FileNotFoundError):
-            await asyncio.to_thread(_zero, packs / row["pack"], row["start"], row["size"])
-        await db.execute(OVERWRITTEN, row["pack"], row["start"])
+    async with database.connection() as db:
+        for row in await db.fetch(RANGES):
+            path = packs / row["pack"] if packs is not None else None
+            if path is None or not await asyncio.to_thread(path.exists):
+                left.append(f"the pack {row['pack']} lies in the data folder of another daemon")
+                continue
+            await asyncio.to_thread(_zero, path, row["start"], row["size"])
+            await db.execute(OVERWRITTEN, row["pack"], row["start"])
     return left
 
 

@@ -17,7 +17,7 @@ from daemon import dossier
 from daemon.api.contacts import problems
 from daemon.api.problems import Problem
 from daemon.auth import serving_of, viewer_of
-from daemon.erasing import REASON_CHARS_MAX, erase, hash_key
+from daemon.erasing import REASON_CHARS_MAX, erase, hash_keys
 
 router = APIRouter(tags=["personal data"])
 
@@ -37,13 +37,13 @@ async def erase_contact(request: Request, contact_id: UUID, given: EraseIn) -> J
     """Erases what is held of a contact; nothing takes that back. The answer is the act. The disk is cleaned beside it."""
     serving = serving_of(request)
     _need_admin(request)
-    key = await asyncio.to_thread(hash_key, serving.settings)
+    keys = await asyncio.to_thread(hash_keys, serving.settings)
     async with problems():
         done = await erase(
-            serving.database, serving.blobs, contact_id, given.mode, given.reason, viewer_of(request).user_id, key,
+            serving.database, serving.blobs, contact_id, given.mode, given.reason, viewer_of(request).user_id, keys,
             datetime.now(UTC), dry_run=given.dry_run,
         )  # fmt: skip
-    serving.desk.settings = replace(serving.desk.settings, erasure_key=key)
+    serving.desk.settings = replace(serving.desk.settings, erasure_keys=keys)
     serving.erased.set()
     return JSONResponse(done.as_json())
 

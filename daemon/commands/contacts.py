@@ -31,7 +31,7 @@ from daemon.commands.founding import write_private
 from daemon.commands.given import ExitCode, Failed, with_storage
 from daemon.contactimports import Imported, import_contacts
 from daemon.contacts import Spelling
-from daemon.erasing import Done, erase, finish, hash_key
+from daemon.erasing import Done, erase, finish, hash_keys
 from daemon.opening import Storage
 from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile
 from interactions.contactlists import read_list
@@ -162,9 +162,9 @@ def erase_one(
     contact_id = contact_id_of(contact)
 
     async def work(settings: Settings, storage: Storage) -> tuple[Done, list[str]]:
-        key = hash_key(settings)
+        keys = hash_keys(settings)
         done = await erase(
-            storage.database, storage.blobs, contact_id, mode.value, reason, None, key, datetime.now(UTC),
+            storage.database, storage.blobs, contact_id, mode.value, reason, None, keys, datetime.now(UTC),
             dry_run=dry_run,
         )  # fmt: skip
         if dry_run:

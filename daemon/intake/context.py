@@ -45,7 +45,7 @@ class IntakeSettings:
     never_log: NeverLog = field(default_factory=NeverLog)
     rules: tuple[Rule, ...] = ()
     auto_create: str = "never"
-    erasure_key: bytes = field(default=b"", repr=False)
+    erasure_keys: tuple[bytes, ...] = field(default=(), repr=False)
     review_flags: bool = True
 
     def house(self, ours: OurSide) -> House:

@@ -173,7 +173,7 @@ class Desk:
         if wanted and (skipping.has_any(self.settings) or await self._is_anybody_erased()):
             mails, unread = await self._read(wanted, now)
             async with self._database.connection() as db:
-                out = await kept_out(db, mails, self.settings.erasure_key) if await is_anybody_kept_out(db) else []
+                out = await kept_out(db, mails, self.settings.erasure_keys) if await is_anybody_kept_out(db) else []
                 out += [one for one in await skipping.skipped(db, mails, self.settings, now) if one not in out]
             mails = [one for one in mails if one not in out] if out else mails
             kept = [one.arrival for one in mails] + [one.arrival for one in unread]
@@ -198,6 +198,13 @@ class Desk:
         writing = asyncio.ensure_future(self._store.write(new))
         writing.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody may no longer want it
         return writing
+
+    async def is_left_out(self, db: Connection, read: ReadMail) -> bool:
+        """Whether a mail stays out: by a rule, by `never_log`, or because somebody was erased."""
+        if self.settings.never_log.names(read.arrival.raw):
+            return True
+        out = await kept_out(db, [read], self.settings.erasure_keys) if await is_anybody_kept_out(db) else []
+        return bool(out or await skipping.skipped(db, [read], self.settings, self._clock()))
 
     async def _is_anybody_erased(self) -> bool:
         async with self._database.connection() as db:

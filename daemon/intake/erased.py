@@ -17,11 +17,14 @@ def hash_of(key: bytes, address: Key) -> bytes:
     return hmac.digest(key, f"{address.kind.value}:{address.value}".encode(), sha256)
 
 
-async def kept_out(db: Connection, mails: Sequence[ReadMail], key: bytes) -> list[ReadMail]:
+async def kept_out(db: Connection, mails: Sequence[ReadMail], keys: Sequence[bytes]) -> list[ReadMail]:
     """Which of these mails stay out."""
     ids = await records.find_by_origin(db, "mail", [read.identity for read in mails])
     gone = await erased.erased_among(db, list(ids.values()))
-    hashes = {read.identity: [hash_of(key, p.key) for p in mail_participants(read.mail) if p.key] for read in mails}
+    hashes = {
+        read.identity: [hash_of(key, p.key) for p in mail_participants(read.mail) if p.key for key in keys]
+        for read in mails
+    }
     until = await erased.kept_out(db, sorted({one for some in hashes.values() for one in some}))
     return [
         read

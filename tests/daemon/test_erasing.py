@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from config.secrets_at import Secret
 from connectors.base import Batch
 from daemon import erasing
 from daemon.erasing import Words
@@ -278,13 +279,27 @@ def test_a_person_is_known_in_any_spelling(text: str, expected: bool) -> None:
     assert words.stand_in(text) is expected
 
 
-async def test_hashes_depend_on_the_key_and_the_key_is_made_once(api: Api, tmp_path: Path) -> None:
+async def test_hashes_depend_on_their_keys_and_one_stays_when_the_secret_is_changed(api: Api, tmp_path: Path) -> None:
     settings = api.serving.settings.model_copy(update={"data_dir": tmp_path / "d"})
+    secret = settings.login.model_copy(update={"secret_key": Secret("changed")})
     without = settings.model_copy(update={"login": settings.login.model_copy(update={"secret_key": None})})
 
-    keys = {erasing.hash_key(without), erasing.hash_key(without)}
+    own, again = erasing.hash_keys(without), erasing.hash_keys(without)
+    (tmp_path / "d" / erasing.KEY_FILE).chmod(0o400)
+    changed = erasing.hash_keys(settings.model_copy(update={"login": secret}))
 
-    [key] = keys
-    address = Key(AddressKind.EMAIL, "a@x.example")
-    assert hash_of(key, address) != hash_of(b"other", address)
-    assert (tmp_path / "d" / erasing.KEY_FILE).stat().st_mode & 0o777 == 0o600
+    assert own == again
+    assert changed == (b"changed", *own)
+    assert len({hash_of(key, Key(AddressKind.EMAIL, "a@x.example")) for key in changed}) == 2
+
+
+async def test_an_erased_person_stays_out_though_the_secret_is_another_one_now(api: Api, tmp_path: Path) -> None:
+    person = await planted(api)
+    await api.post(f"/contacts/{person}/erase", {"reason": "asked for it"})
+    api.serving.desk.settings = replace(
+        api.serving.desk.settings, erasure_keys=erasing.known_keys(api.serving.settings)[-1:]
+    )
+
+    await api.mails(ALONE.replace(b"<2@", b"<3@").replace(b"11:00:00", b"08:00:00"))
+
+    assert "3@" + MARK.casefold() not in await rows(api.serving.database)

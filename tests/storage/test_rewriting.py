@@ -13,9 +13,9 @@ async def test_a_range_of_a_pack_is_overwritten_and_the_rest_of_it_stays(databas
     pack = tmp_path / "aa.pack"
     pack.write_bytes(b"keep" + b"secret" + b"keep")
     async with database.connection() as db:
-        await db.execute("INSERT INTO erased_range VALUES ('aa.pack', 4, 6), ('gone.pack', 0, 9)")
+        await db.execute("INSERT INTO erased_range VALUES ('aa.pack', 4, 6)")
 
-    left = await rewriting.clean(database, tmp_path)
+    left = await rewriting.overwrite(database, tmp_path)
 
     async with database.connection() as db:
         assert await db.fetchval("SELECT count(*) FROM erased_range") == 0
@@ -27,7 +27,7 @@ async def test_a_pack_of_another_daemon_is_named_and_waits(database: Database) -
     async with database.connection() as db:
         await db.execute("INSERT INTO erased_range VALUES ('aa.pack', 4, 6)")
 
-    left = await rewriting.clean(database, None)
+    left = await rewriting.overwrite(database, None)
 
     async with database.connection() as db:
         assert await db.fetchval("SELECT count(*) FROM erased_range") == 1
@@ -39,6 +39,27 @@ async def test_a_table_that_a_backup_reads_is_not_waited_for(database: Database,
         await backup.execute("LOCK TABLE address IN ACCESS SHARE MODE")
 
         with pytest.raises(StorageError, match="address"):
-            await rewriting.clean(database, tmp_path, free_milliseconds=50)
+            await rewriting.clean(database, free_milliseconds=50)
 
-    assert await rewriting.clean(database, tmp_path) == []
+    assert await rewriting.clean(database) == []
+
+
+async def test_a_pack_that_is_not_here_waits_for_whoever_has_it(database: Database, tmp_path: Path) -> None:
+    async with database.connection() as db:
+        await db.execute("INSERT INTO erased_range VALUES ('aa.pack', 4, 6)")
+
+    left = await rewriting.overwrite(database, tmp_path)
+
+    async with database.connection() as db:
+        assert await db.fetchval("SELECT count(*) FROM erased_range") == 1
+    assert "another daemon" in left[0]
+
+
+async def test_of_two_who_clean_one_waits_for_another_time(database: Database) -> None:
+    async with database.connection() as other:
+        await other.fetchval(rewriting.TAKE_TURN)
+        with pytest.raises(StorageError, match="another daemon is cleaning"):
+            await rewriting.clean(database)
+        await other.fetchval(rewriting.END_TURN)
+
+    assert await rewriting.clean(database) == []
