@@ -73,6 +73,13 @@ async def only_whole(db: Connection, ids: Collection[UUID], seen_by: Access) -> 
     return [one for one in ids if seen.get(one)]
 
 
+async def need_whole_chain(db: Connection, chain_id: UUID, seen_by: Access) -> None:
+    """Refuses to move a chain of which not all is seen. Raises NotFound or Withheld."""
+    await need_chain(db, chain_id, seen_by)
+    if not await access.is_chain_whole(db, chain_id, seen_by):
+        raise Withheld("only who may read all of this chain may put it into another one")
+
+
 async def need_chain(db: Connection, chain_id: UUID, seen_by: Access) -> None:
     """Raises NotFound for a chain of which nothing is seen."""
     if await access.unseen_chains(db, [chain_id], seen_by):

@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -38,7 +38,7 @@ from daemon.vault import TokenVault
 from daemon.wiring import intake_settings, receivers, source_rows
 from daemon.workers import Workers
 from interactions.access import Door
-from storage import addresses, feed, leases, search, sources
+from storage import addresses, feed, inbound, leases, search, sources
 from storage.database import Connection, Database
 from storage.embedded import EmbeddedServer
 from storage.errors import FolderInUse, StorageDown, StorageError
@@ -53,6 +53,9 @@ INDEX_EACH_SECONDS = 1.0
 REMIND_EACH_SECONDS = 2.0
 CLEAN_AGAIN_SECONDS = 3600.0
 RECORDINGS_EACH_SECONDS = 2.0
+JOURNAL_EACH_SECONDS = 3600.0
+JOURNAL_AT_ONCE = 1000
+REPEATS_DAYS = 90  # so long a provider's repeat is known again, whatever is kept of its words
 INDEX_AT_ONCE = 200
 POOL_SIZE = 12
 STOP_SERVER_SECONDS = 5.0
@@ -217,6 +220,7 @@ class App:
         self._begin("search", self._repeat("the search index", _index, INDEX_EACH_SECONDS, yields=self._yields))
         self._begin("erasures", self._clean())
         self._begin("readings", self.serving.readings.run())
+        self._begin("old webhooks", self._repeat("the end of the journal", self._end_journal, JOURNAL_EACH_SECONDS))
         self._begin("recordings", self._fetch_recordings())
         self._begin("reminders", self._repeat("reminders", attention.remind, REMIND_EACH_SECONDS))
 
@@ -226,6 +230,11 @@ class App:
 
     async def _work_off(self) -> None:
         await journals.run(self._database, self.serving.desk, self.serving.receivers, self.serving.journal)
+
+    async def _end_journal(self, db: Connection) -> int:
+        now, days = datetime.now(UTC), self.settings.retention.journal_days
+        kept = now - timedelta(days=max(days, REPEATS_DAYS))
+        return await inbound.end(db, now - timedelta(days=days), kept, JOURNAL_AT_ONCE)
 
     async def _fetch_recordings(self) -> None:
         async with Web() as web:

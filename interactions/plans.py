@@ -1,5 +1,6 @@
 """When a plan that repeats is due again. RFC 5545 §3.3.10, by the clock of our place, so that nine o'clock stays nine."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -23,8 +24,7 @@ def next_due(rule: str, due: datetime, now: datetime, zone: ZoneInfo) -> Due | N
     here = due.astimezone(zone).replace(tzinfo=None)
     today = max(now, due).astimezone(zone).replace(tzinfo=None)
     endless = ";".join(f"{name}={value}" for name, value in parts.items())
-    later = [one for one in starts(endless, here, years=today.year - here.year + 5) if one > here]
-    for passed, one in enumerate(later, 1):
+    for passed, one in enumerate(_later(endless, here, today), 1):
         if (count and passed >= count) or (until is not None and one > until):
             return None
         if one > today or (one == today and now <= due):
@@ -32,6 +32,16 @@ def next_due(rule: str, due: datetime, now: datetime, zone: ZoneInfo) -> Due | N
             rest = [endless] + ([f"COUNT={left}"] if left else []) + ([f"UNTIL={_text(until)}"] if until else [])
             return Due(one.replace(tzinfo=zone).astimezone(UTC), "" if count and left == 1 else ";".join(rest))
     return None
+
+
+def _later(rule: str, here: datetime, today: datetime) -> Iterator[datetime]:
+    """The times after `here`, a stretch at a time, until one lies well after today."""
+    while True:
+        some = [one for one in starts(rule, here, years=5) if one > here]
+        yield from some
+        if not some or here > today:
+            return
+        here = some[-1]
 
 
 def _until(text: str, zone: ZoneInfo) -> datetime | None:

@@ -116,6 +116,19 @@ async def chains(db: Connection, ids: Collection[UUID], access: Access) -> dict[
     }
 
 
+MEMBERS = """
+SELECT id FROM interaction WHERE chain_id = $1 AND deleted_at IS NULL
+"""
+
+
+async def is_chain_whole(db: Connection, chain_id: UUID, access: Access) -> bool:
+    """Whether every member of a chain is seen, and what it says."""
+    if access.is_whole:
+        return True
+    ids = [row["id"] for row in await db.fetch(MEMBERS, chain_id)]
+    return sum((await seen(db, ids, access)).values()) == len(ids)
+
+
 async def unseen_chains(db: Connection, ids: Collection[UUID], access: Access) -> set[UUID]:
     """Those of these chains of which nothing is seen; nobody knows of them."""
     if not access.hidden or not ids:

@@ -86,6 +86,24 @@ async def claim(db: Connection, limit: int) -> list[Event]:
     ]  # fmt: skip
 
 
+EMPTY_OLD = """
+UPDATE inbound SET query = '', headers = '{}', body = '' WHERE id = ANY(ARRAY(
+    SELECT id FROM inbound WHERE state = 'done' AND received_at < $1 AND body <> '' ORDER BY received_at LIMIT $2))
+"""
+
+DROP_OLD = """
+DELETE FROM inbound WHERE id = ANY(ARRAY(
+    SELECT id FROM inbound WHERE state = 'done' AND received_at < $1 ORDER BY received_at LIMIT $2))
+"""
+
+
+async def end(db: Connection, words_before: datetime, rows_before: datetime, limit: int) -> int:
+    """Takes the words out of what was done before a moment, and drops what was done before another; of each so many at
+    most. How many there were."""
+    done = [await db.execute(EMPTY_OLD, words_before, limit), await db.execute(DROP_OLD, rows_before, limit)]
+    return sum(int(str(one).rpartition(" ")[2]) for one in done)
+
+
 async def mark_done(db: Connection, ids: Sequence[int]) -> None:
     """Closes events, in the transaction that wrote what they say."""
     await db.execute(MARK_DONE, list(ids))

@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from daemon import bulk, planning, regroup
-from daemon.access import access_of, need_chain, need_whole, only_whole
+from daemon.access import access_of, need_chain, need_whole, need_whole_chain, only_whole
 from daemon.api.drafts import InteractionEdit, InteractionIn
 from daemon.api.problems import Problem
 from daemon.api.records import need_features
@@ -176,8 +176,8 @@ async def merge_chains(request: Request, chain_id: UUID, given: MergeIn) -> JSON
 
     async def work(db: Connection) -> tuple[UUID, str]:
         seen_by = await access_of(db, serving, viewer)
-        for one in (chain_id, given.into):
-            await need_chain(db, one, seen_by)
+        await need_chain(db, given.into, seen_by)
+        await need_whole_chain(db, chain_id, seen_by)
         return await regroup.merge(db, chain_id, given.into, viewer.user_id)
 
     target, token = await serving.database.in_transaction(work)

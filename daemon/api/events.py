@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from daemon.access import access_of
 from daemon.api.problems import Problem
 from daemon.api.shapes import interaction_json, time_json
-from daemon.auth import Viewer, serving_of, viewer_of
+from daemon.auth import Viewer, find_viewer, serving_of, viewer_of
 from daemon.features import shown_kinds
 from daemon.serving import Serving
 from interactions.access import Access
@@ -35,6 +35,7 @@ EVENTS_MAX = 200
 NUMBER_MAX = 2**62
 STREAMS_MAX = 500
 STREAMS_OF_ONE_MAX = 20
+JUDGE_EACH_SECONDS = 10.0
 LOOK_EACH_SECONDS = 0.25
 SILENCE_SECONDS_MAX = 15.0
 OF_INTERACTIONS = ("interaction", "call", "reminder", "outgoing")  # what begins so is about an interaction
@@ -65,7 +66,7 @@ async def stream_events(request: Request, after: Annotated[int | None, Query(ge=
         async with serving.database.connection() as db:
             seen = await feed.last(db)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(serving, viewer, seen), 200, headers, "text/event-stream")
+    return StreamingResponse(_stream(serving, request, viewer, seen), 200, headers, "text/event-stream")
 
 
 def _last_seen(request: Request, after: int | None) -> int | None:
@@ -75,14 +76,21 @@ def _last_seen(request: Request, after: int | None) -> int | None:
     return after
 
 
-async def _stream(serving: Serving, viewer: Viewer, seen: int) -> AsyncIterator[bytes]:
-    owner = viewer.owner
+async def _stream(serving: Serving, request: Request, viewer: Viewer, seen: int) -> AsyncIterator[bytes]:
+    owner, clock = viewer.owner, asyncio.get_running_loop().time
     _open[owner] += 1
+    judged_at = clock()
     try:
         yield b"retry: 2000\n\n"
         silent = 0.0
         while True:
             try:
+                if clock() - judged_at >= JUDGE_EACH_SECONDS:  # a session may have ended, a token been taken away
+                    judged_at = clock()
+                    now = await find_viewer(serving, request)
+                    if now is None or now.owner != owner:
+                        return
+                    viewer = now
                 items, seen, more = await read_events(serving, viewer, seen, EVENTS_MAX)
             except StorageError:
                 items, more = [], False  # the database is away; the stream waits with everybody else

@@ -1,7 +1,7 @@
 """The journal of webhooks: one row for an event, one worker for a row, and an end to what fails."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -121,3 +121,16 @@ async def test_a_reason_that_quotes_what_no_table_holds_is_kept_without_it(datab
 
         [entry] = await quarantine.list_open(db)
     assert entry.reason == "the event is 'ab'"
+
+
+async def test_what_was_done_long_ago_loses_its_words_and_then_its_row(database: Database, now: datetime) -> None:
+    days = {name: now - timedelta(days=count) for name, count in (("a", 200), ("b", 50), ("c", 1), ("todo", 200))}
+    async with database.connection() as db:
+        await inbound.add(db, [event(name, at) for name, at in days.items()])
+        await db.execute("UPDATE inbound SET state = 'done' WHERE dedup_key <> 'todo'")
+
+        done = [await inbound.end(db, now - timedelta(days=30), now - timedelta(days=90), 10) for _ in range(2)]
+
+        left = await db.fetch("SELECT dedup_key, body = '' AS is_empty FROM inbound ORDER BY dedup_key")
+    assert done == [3, 0]
+    assert [tuple(row) for row in left] == [("b", True), ("c", False), ("todo", False)]
