@@ -11,7 +11,7 @@ from storage import lists
 from storage.database import Connection
 from storage.lists import Filter
 
-ROWS_MAX = 100_000
+ROWS_MAX = 50_000
 ROWS_AT_ONCE = 500
 COLUMNS = (
     "number", "occurred_at", "type", "direction", "topic", "party", "address", "contact", "partner", "responsible",
@@ -28,12 +28,13 @@ class TooMany(Exception):
     """More rows than a sheet is made of; the message says what to do."""
 
 
-async def found(db: Connection, wanted: Filter, access: Access) -> list[InteractionView]:
-    """All that a filter finds. Raises TooMany."""
-    some: list[InteractionView] = []
+async def found(db: Connection, wanted: Filter, access: Access, form: str, public_url: str) -> list[list[str]]:
+    """The cells of all that a filter finds; no more than these are kept. Raises TooMany."""
+    some: list[list[str]] = []
+    guard = str if form == "xlsx" else plain
     wanted = replace(wanted, limit=ROWS_AT_ONCE)
     while page := await lists.page(db, wanted, access):
-        some += page
+        some += [row_of(one, public_url, guard) for one in page]
         if len(some) > ROWS_MAX:
             raise TooMany(
                 f"These are more than {ROWS_MAX} interactions; narrow the list, for instance with since and until."
@@ -42,11 +43,9 @@ async def found(db: Connection, wanted: Filter, access: Access) -> list[Interact
     return some
 
 
-def sheet(some: Sequence[InteractionView], form: str, public_url: str) -> bytes:
+def sheet(rows: Sequence[Sequence[str]], form: str) -> bytes:
     """The file. To be called away from the loop."""
-    if form == "xlsx":
-        return write_workbook(COLUMNS, (row_of(one, public_url, str) for one in some), "interactions")
-    return csv_of(COLUMNS, (row_of(one, public_url, plain) for one in some))
+    return write_workbook(COLUMNS, rows, "interactions") if form == "xlsx" else csv_of(COLUMNS, rows)
 
 
 def row_of(one: InteractionView, public_url: str, guard: Callable[[str], str]) -> list[str]:

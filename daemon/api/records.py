@@ -86,10 +86,10 @@ async def _sheet(request: Request, wanted: lists.Filter | None, form: str) -> Re
     async with serving.database.connection() as db:
         seen_by = await access_of(db, serving, viewer_of(request))
         try:
-            found = await listexports.found(db, wanted, seen_by) if wanted is not None else []
+            found = await listexports.found(db, wanted, seen_by, form, serving.public_url) if wanted is not None else []
         except listexports.TooMany as error:
             raise Problem("too_large", str(error)) from None
-    content = await asyncio.to_thread(listexports.sheet, found, form, serving.public_url)
+    content = await asyncio.to_thread(listexports.sheet, found, form)
     await serving.readings.note("interactions.exported", None, format=form, count=len(found))
     headers = {**SHEET_HEADERS, "Content-Disposition": f'attachment; filename="interactions.{form}"'}
     return Response(content, 200, headers, listexports.TYPES[form])
