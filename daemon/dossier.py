@@ -20,6 +20,7 @@ from pathlib import Path
 from uuid import UUID
 
 from daemon.api.shapes import interaction_json
+from daemon.contacts import Gone
 from daemon.erasing import JOURNAL_AT_ONCE, QUARANTINE_AT_ONCE, Words, naming, words_of
 from storage import audit, contacts, dossiers, erased, erasure, lists
 from storage.blobs import Blobs
@@ -51,8 +52,11 @@ async def write(database: Database, blobs: Blobs, contact_id: UUID, public_url: 
     """Writes the archive; how many interactions it holds. Raises NotFound."""
 
     async def find(db: Connection) -> Held:
-        if await contacts.find(db, contact_id) is None:
+        found = await contacts.find(db, contact_id)
+        if found is None:
             raise NotFound(f"there is no contact {contact_id}")
+        if await erased.is_erased(db, contact_id):
+            raise Gone(found)
         await audit.note(db, "contact.dossier_read", contact_id)
         return await erasure.hold(db, contact_id)
 

@@ -200,7 +200,7 @@ async def _held(db: Connection, contact_id: UUID) -> erasure.Held:
     found = await contacts.find(db, contact_id)
     if found is None:
         raise NotFound(f"there is no contact {contact_id}")
-    if found.merged_into is not None:
+    if found.merged_into is not None or await erased.is_erased(db, contact_id):
         raise Gone(found)
     if found.kind is ContactKind.USER:
         raise Conflict("this is a colleague: hand over and disable the user, and make a contact of another kind of it")

@@ -35,6 +35,7 @@ CELL_CHARS_MAX = 10_000
 ADDRESSES_MAX = 50  # in one cell
 LABEL_CHARS_MAX = 100
 GUESS_CHARS = 64_000
+UNCLOSED_MAX = 50  # quotes that are not closed; each makes what follows be read again
 DELIMITERS = ";,\t"
 
 
@@ -231,17 +232,29 @@ def _guess_delimiter(text: str, fields: Mapping[str, str]) -> str:
 
 def _records(text: str, delimiter: str, line: int) -> Iterator[tuple[int, list[str] | str]]:
     """The records with the line each begins at, or why one can't be read. Reading goes on after it."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    lines, begun, unclosed = io.StringIO(text, newline="").readlines(), 0, 0
+    reader = csv.reader(lines, delimiter=delimiter)
     while True:
-        start = reader.line_num + line
+        first = begun + reader.line_num
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error:
-            yield start, "a quote is not closed, or the row is too long"
+            yield first + line, "a quote is not closed, or the row is too long"
+            continue
+        end = begun + reader.line_num
+        if end == len(lines) > first + 1 and unclosed < UNCLOSED_MAX and _is_unclosed(lines[first:end]):
+            # It has taken all that follows: only its own line is wrong.
+            yield first + line, "a quote is not closed"
+            begun, unclosed = first + 1, unclosed + 1
+            reader = csv.reader(lines[begun:], delimiter=delimiter)
         else:
-            yield start, cells
+            yield first + line, cells
+
+
+def _is_unclosed(lines: Sequence[str]) -> bool:
+    return sum(one.count('"') for one in lines) % 2 == 1
 
 
 def _plain(text: str) -> str:

@@ -160,6 +160,16 @@ async def kept_out(db: Connection, hashes: Sequence[bytes]) -> dict[bytes, datet
     return {row["hash"]: row["erased_at"] for row in await db.fetch(IS_KEPT_OUT, list(hashes))}
 
 
+IS_ERASED = """
+SELECT EXISTS (SELECT FROM erasure WHERE contact_id = $1)
+"""
+
+
+async def is_erased(db: Connection, contact_id: UUID) -> bool:
+    """Whether a contact was erased."""
+    return bool(await db.fetchval(IS_ERASED, contact_id))
+
+
 async def is_anybody_kept_out(db: Connection) -> bool:
     """Whether anybody was ever erased."""
     return bool(await db.fetchval(ANY_KEPT_OUT))

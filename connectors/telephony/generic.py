@@ -34,6 +34,7 @@ from interactions.arrivals import Arrival, CallChanged, SmsArrived, SmsStatusCha
 from interactions.records import Direction
 
 SHORT_CHARS_MAX = 255
+RECORDING_CHARS_MAX = 2000
 SMS_CHARS_MAX = 10_000
 USERS_MAX = 100
 
@@ -147,7 +148,9 @@ class Generic:
         cause = next((one for one in _CAUSES if one.casefold() == cause.casefold()), cause)
         direction = self._direction(fields)
         at = self._one(fields, "at")
+        recording = self._one(fields, "recording")[:RECORDING_CHARS_MAX]
         said = [event, direction or "", from_number, to_number, *users, "", answered_by, cause, at]
+        said += [recording] if recording else []
         return CallChanged(
             source=self._settings.name,
             call_key=call_key,
@@ -161,6 +164,7 @@ class Generic:
             users=users,
             answered_by=answered_by,
             cause=cause,
+            recordings=(recording,) if recording else (),
         )
 
     def _sms(self, request: WebhookRequest, fields: Fields) -> SmsArrived:

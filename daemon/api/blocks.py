@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from dateutil.rrule import rrulestr
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from interactions.records import JsonValue
 from interactions.recurrence import starts
@@ -40,7 +40,14 @@ def _rule(text: str) -> str:
     return body
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_believable)]
+def _text_of_time(value: object) -> object:
+    """RFC 3339: a number is no time here."""
+    if isinstance(value, int | float):
+        raise ValueError("must be a time like 2026-11-23T09:30:00Z")  # pydantic shows ValueErrors
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_text_of_time), AfterValidator(_believable)]
 Seconds = Annotated[int, Field(ge=0, le=SECONDS_MAX)]
 Line = Annotated[str, Field(max_length=1024, pattern=r"^[^\x00]*$")]
 Result = Literal[

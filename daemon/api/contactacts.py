@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from daemon import contacts as acts
 from daemon import matching, merging
-from daemon.api.contacts import ContactIn, contact_json, names_of, problems, spelling_of
+from daemon.api.contacts import ContactIn, contact_json, names_of, need_right_to_users, problems, spelling_of
 from daemon.api.problems import Problem
 from daemon.auth import serving_of, viewer_of
 from daemon.contacts import Invalid, Spelling, number_key
@@ -70,6 +70,7 @@ async def split_contact(request: Request, contact_id: UUID, given: SplitIn) -> J
         return {"contact": contact_json(new, await names_of(db, [new]), serving.public_url, now), "undo": token}
 
     async with problems():
+        need_right_to_users(request, given.kind)
         keys = given.keys(spelling)
         return JSONResponse(await serving.database.in_transaction(work))
 

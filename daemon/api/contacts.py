@@ -151,6 +151,7 @@ async def add_contact(request: Request, given: ContactIn) -> JSONResponse:
 
     async with problems():
         fields = given.fields()
+        need_right_to_users(request, fields.get("kind"))
         made = await once(request, make)
     return JSONResponse(made, 201, {"Location": f"/api/v1/contacts/{made['id']}", "ETag": etag(1)})
 
@@ -208,6 +209,10 @@ async def change_contact(request: Request, contact_id: UUID, given: ContactIn) -
     version = wanted_version(request)
     async with problems():
         fields, spelling = given.fields(), spelling_of(request)
+        async with serving.database.connection() as db:
+            old = await acts.find(db, contact_id)
+        if fields.get("kind", old.kind) is not old.kind or {"emails", "phones"} & fields.keys():
+            need_right_to_users(request, old.kind, fields.get("kind"))
         touching(*fields)
         new, token = await serving.database.in_transaction(
             lambda db: matching.change(db, contact_id, fields, spelling, by, now, version)
@@ -267,6 +272,12 @@ async def _answer(request: Request, one: Contact, now: datetime, undo: str | Non
         names = await contacts.names(db, _named([one]))
     headers = {"ETag": etag(one.version), **({UNDO_HEADER: undo} if undo else {})}
     return JSONResponse(contact_json(one, names, serving.public_url, now), 200, headers)
+
+
+def need_right_to_users(request: Request, *kinds: ContactKind | None) -> None:
+    """Colleagues, and which addresses are theirs, are the business of administrators: mail of theirs is ours."""
+    if ContactKind.USER in kinds and viewer_of(request).role != "admin":
+        raise Problem("forbidden", "Only an administrator may add users or change their addresses.")
 
 
 def spelling_of(request: Request) -> Spelling:

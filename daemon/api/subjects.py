@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from daemon import subjects as acts
-from daemon.access import access_of, need_chain, need_whole
+from daemon.access import access_of, need_whole, need_whole_chain
 from daemon.api.blocks import Moment
 from daemon.api.drafts import Block, Line
 from daemon.api.problems import Problem
@@ -23,7 +23,7 @@ from daemon.auth import serving_of, viewer_of
 from interactions.access import Access
 from interactions.records import JsonValue
 from interactions.subjects import is_kind
-from storage import edits, feed, subjects
+from storage import edits, feed, records, subjects
 from storage.audit import touching
 from storage.database import Connection
 from storage.subjects import NewSubject, SubjectView
@@ -127,8 +127,11 @@ async def add_subject(request: Request, given: SubjectIn) -> Response:
         seen_by = await access_of(db, serving, viewer)
         if given.from_interaction_id is not None:
             await need_whole(db, given.from_interaction_id, seen_by)
+            chain_id = await records.chain_of(db, given.from_interaction_id)
+            if chain_id is not None:  # all of it gets the subject
+                await need_whole_chain(db, chain_id, seen_by)
         if given.from_chain_id is not None:
-            await need_chain(db, given.from_chain_id, seen_by)
+            await need_whole_chain(db, given.from_chain_id, seen_by)
         await acts.add(
             db, new, interaction_id=given.from_interaction_id, chain_id=given.from_chain_id, by=viewer.user_id
         )

@@ -4,6 +4,8 @@ It is read, matched and threaded as if it had arrived, and kept byte for byte; i
 already is answered with its record and 200, a new one with 201.
 """
 
+import re
+
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
@@ -21,6 +23,8 @@ from interactions.records import Kind
 from storage import lists
 
 MAIL_TYPE = b"message/rfc822"
+# RFC 5322 §2.2; a mailbox in one file begins its mails with From.
+_HEADER = re.compile(rb"(?:From [^\r\n]{1,200}\r?\n)?[!-9;-~]{1,100}[ \t]{0,5}:")
 
 
 class _OfMails(APIRoute):
@@ -42,8 +46,10 @@ async def bring_mail(request: Request) -> Response:
     if Kind.EMAIL not in shown_kinds(serving.settings.features):
         raise Problem("feature_off", "E-mail is switched off here (mail_client).")
     raw = await request.body()
-    if not raw.strip():
+    if not raw.strip(b"\0 \t\r\n"):
         raise Problem("invalid", "The file is empty.", errors=[("", "is empty")])
+    if not _HEADER.match(raw):
+        raise Problem("invalid", "This is no mail: it does not begin with headers.", errors=[("", "is no mail")])
     try:
         found_id, is_new = await serving.desk.bring(raw, viewer.user_id)
     except TooComplex as reason:

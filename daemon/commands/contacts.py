@@ -35,6 +35,7 @@ from daemon.erasing import Done, erase, finish, hash_keys
 from daemon.opening import Storage
 from interactions.contactfiles import FILE_BYTES_MAX, ContactFile, UnreadableFile
 from interactions.contactlists import read_list
+from interactions.contacts import ContactKind
 from storage import audit, rewriting
 
 REFUSED_SHOWN_MAX = 50
@@ -136,7 +137,8 @@ def export_file(
                     found += some
                     progress.advance(len(some))
             await audit.note(db, "contacts.exported", count=len(found))
-        return len(found), form(found, users)
+        some = [one for one in found if file.suffix.lower() != ".vcf" or one.contact.kind is not ContactKind.USER]
+        return len(some), form(some, users)
 
     count, content = with_storage(context, work)
     try:

@@ -111,3 +111,24 @@ async def test_a_preview_counts_what_the_change_then_does_and_tells_nobody(api: 
     assert [one.json["code"] for one in wrong] == ["invalid"] * 3
     assert await main_contacts(api) == [("One", "Olga"), ("Two", "Olga")]
     assert (await api.get("/events?after=0")).json["items"] == feed
+
+
+async def test_who_is_no_administrator_makes_no_colleague_of_a_customer(
+    api: Api, database: Database, tmp_path: Path
+) -> None:
+    person = await two_in_one(api)
+    member = await make_api(database, tmp_path / "member", scopes=("read", "write"))
+    user = {"kind": "user", "name": "Petr", "emails": ["petr@x.example"]}
+    colleague = (await api.post("/users", {"name": "Anna", "email": "anna@example.org", "role": "member"})).json["id"]
+
+    refused = [
+        await member.post("/contacts", user),
+        await member.post(f"/contacts/{person}/split", user),
+        await member.patch(f"/contacts/{person}", {"kind": "user"}),
+        await member.patch(f"/contacts/{colleague}", {"emails": ["anna@example.org", "petr@x.example"]}),
+    ]
+    allowed = await member.patch(f"/contacts/{colleague}", {"comment": "kind"})
+
+    assert [answer.json["code"] for answer in refused] == ["forbidden"] * 4
+    assert allowed.status == 200
+    assert await main_contacts(api) == [("One", "Olga"), ("Two", "Olga")]

@@ -150,6 +150,15 @@ def test_a_quote_that_is_never_closed_does_not_take_the_list_with_it() -> None:
     assert [one.line for one in found.refused] == [2]
 
 
+def test_an_unclosed_quote_costs_only_its_own_line() -> None:
+    text = 'name;phone\n"First\nand more";1234567\n"Second;2345678\nThird;3456789\nFourth;\n'
+
+    found = read(text.encode())
+
+    assert [row.name for row in found.rows] == ["First and more", "Third", "Fourth"]
+    assert [(one.line, one.reason) for one in found.refused] == [(4, "a quote is not closed")]
+
+
 @pytest.mark.parametrize(
     ("data", "said"),
     [

@@ -52,8 +52,13 @@ async def test_a_record_in_json_is_still_a_record_and_an_unknown_type_is_no_mail
     assert (made.status, wrong.status in (400, 415, 422)) == (201, True)
 
 
-async def test_any_bytes_make_a_record(api: Api) -> None:
-    answer = await bring(api, b"no mail at all \x00\xff")
+@pytest.mark.parametrize("raw", [b"no mail at all", b"\x00" * 1000, b"%PDF-1.7\n", b"{}"])
+async def test_what_does_not_begin_as_mails_do_is_no_mail(api: Api, raw: bytes) -> None:
+    assert (await bring(api, raw)).json["code"] == "invalid"
+
+
+async def test_any_bytes_after_a_header_make_a_record(api: Api) -> None:
+    answer = await bring(api, b"From: a@b.example\r\nSubject: x\r\n\r\n\x00\xff")
 
     assert answer.status == 201
 

@@ -27,13 +27,15 @@ def olga(ringmail: Ringmail) -> str:
 def test_a_person_is_erased_after_a_dry_run_that_says_the_same(ringmail: Ringmail, olga: str) -> None:
     dry = ringmail("contacts", "erase", olga, "--reason", "asked", "--dry-run", "--json")
     real = ringmail("contacts", "erase", olga, "--reason", "asked", "--json")
-    again = ringmail("contacts", "dossier", olga, "--output", str(ringmail.folder / "d.zip"))
+    again = [
+        ringmail("contacts", "dossier", olga, "--output", str(ringmail.folder / "d.zip")),
+        ringmail("contacts", "erase", olga, "--reason", "asked"),
+    ]
 
-    assert (dry.code, real.code, again.code) == (0, 0, 0)
+    assert (dry.code, real.code, [one.code for one in again]) == (0, 0, [1, 1])
     assert dry.json["counts"] == real.json["counts"]
     assert real.json["not_cleaned"] == []
-    with zipfile.ZipFile(ringmail.folder / "d.zip") as archive:
-        assert not any("Ольга" in archive.read(name).decode() for name in archive.namelist())
+    assert not (ringmail.folder / "d.zip").exists()
     names = value(ringmail, "SELECT array_agg(name ORDER BY name) FROM contact")
     assert names in (["—", "Пётр"], ["Пётр", "—"])  # by the collation of the server
 
