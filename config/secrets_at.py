@@ -72,7 +72,9 @@ def surroundings_of(info: ValidationInfo) -> Surroundings:
 
 def read(reference: str, around: Surroundings) -> Secret:
     """The secret behind a reference. Raises ValueError where it is missing or empty."""
-    kind, _, name = reference.partition(":")
+    kind, mark, name = reference.partition(":")
+    if not mark:
+        kind = ""  # a password may be called env
     if kind == "env":
         return _from_environment(name, around)
     if kind == "file":

@@ -1,12 +1,18 @@
 """Fixtures of every floor: a real PostgreSQL, a fresh database for each test, and a time that stands still."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import settings
 
 from storage.database import Database
 from tests.fakes.postgres import Cluster
+
+# The same examples in every run. Another seed is another search: HYPOTHESIS_PROFILE=default, with --hypothesis-seed.
+settings.register_profile("same", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(scope="session")

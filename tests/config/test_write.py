@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from config.load import loads
@@ -50,6 +50,8 @@ def test_no_sources_are_fine_too(tmp_path: Path) -> None:
 
 
 @settings(max_examples=100, deadline=None)
+@example("env")
+@example("file")
 @given(st.text(min_size=1, max_size=40).filter(lambda text: text.strip() and ":" not in text))
 def test_any_password_and_login_survive(text: str) -> None:
     mailbox = MailboxAnswers("a", "a@example.org", "imaps://h", "smtps://h", text, text)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import shutil
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -226,6 +227,7 @@ async def test_a_dossier_holds_all_that_an_erasure_would_take(api: Api) -> None:
 
 async def test_the_disk_holds_no_byte_of_it_after_the_clean_up(tmp_path: Path) -> None:
     server = await EmbeddedServer.start(tmp_path / "data")
+    tables = tmp_path
     try:
         database = await Database.open(server.dsn, size=4)
         try:
@@ -255,6 +257,9 @@ async def test_the_disk_holds_no_byte_of_it_after_the_clean_up(tmp_path: Path) -
             await database.close()
     finally:
         await server.stop()
+        shutil.rmtree(
+            tables.parent if tables != tmp_path else tables, ignore_errors=True
+        )  # run by root it lies elsewhere
 
 
 @pytest.mark.parametrize(
