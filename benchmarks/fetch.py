@@ -11,9 +11,8 @@ from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks import corpus
 from benchmarks.measured import ROUNDS, line, on_fast_loop, ratio, spread
-from benchmarks.sync import download
+from benchmarks.sync import download, filled
 from connectors.base import BATCH_COUNT_MAX
 from connectors.mail.account import Account
 from connectors.mail.session import ImapSession, opened
@@ -36,12 +35,7 @@ def run(mails: int = MAILS, rounds: int = ROUNDS) -> None:
     """Measures and prints."""
     print(f"bodies of {mails} mails from Dovecot, and their flags")
     with running_dovecot() as dovecot:
-        user = dovecot.new_user()
-        size = 0
-        for raw in corpus.mails(mails):
-            dovecot.deliver(user, raw)
-            size += len(raw)
-        download(dovecot, user)  # Dovecot makes its index, and the mails come into the cache
+        user, size = filled(dovecot, mails)
         raws, libs, ours, flags = [], [], [], []
         for _ in range(rounds):
             raws.append(_timed(lambda: raw_socket(dovecot, user)))

@@ -40,12 +40,7 @@ def run(mails: int = MAILS, rounds: int = ROUNDS) -> None:
     program = shutil.which("mbsync")
     print(f"first read of {mails} mails from Dovecot; load average {os.getloadavg()[0]:.1f}")
     with running_dovecot() as dovecot:
-        user = dovecot.new_user()
-        size = 0
-        for raw in corpus.mails(mails):
-            dovecot.deliver(user, raw)
-            size += len(raw)
-        download(dovecot, user)  # Dovecot makes its index, and the mails come into the cache
+        user, size = filled(dovecot, mails)
         dropped, kept, ours = list[float](), list[tuple[float, float]](), list[Reading]()
         for _ in range(rounds):
             dropped.append(download(dovecot, user))
@@ -104,6 +99,16 @@ SyncState *
         took = time.perf_counter() - started
         assert len(list(maildir.rglob("*,U=*"))) == mails
     return took, _cpu_of_ended() - worked
+
+
+def filled(dovecot: Dovecot, mails: int) -> tuple[str, int]:
+    """A mailbox with so many mails, and how many bytes they are."""
+    user, size = dovecot.new_user(), 0
+    for raw in corpus.mails(mails):
+        dovecot.deliver(user, raw)
+        size += len(raw)
+    download(dovecot, user)  # Dovecot makes its index, and the mails come into the cache
+    return user, size
 
 
 def download(dovecot: Dovecot, user: str) -> float:
